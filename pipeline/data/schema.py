@@ -1,0 +1,70 @@
+"""What a table is: its columns, their kinds, and what was seen in them. Plain data, JSON in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.errors import UnknownName
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id"]
+KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime", "text", "id")
+
+
+class Column(BaseModel):
+    """One column as it was read: how to read it again at scoring, and what was seen in it.
+
+    `kind` is what it means, `dtype` is how it is stored: "int" (int64, or Int64 with missing cells), "float" (float64),
+    "bool" (bool, or boolean with missing cells), "datetime" (datetime64[us], UTC, no zone) or "str".
+    `minimum` and `maximum` are numbers; for dates they are ISO 8601 strings. `levels` are the distinct values of a
+    categorical or boolean column, most frequent first, at most 1,000; `unique` is the true number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Kind
+    dtype: Literal["int", "float", "bool", "datetime", "str"]
+    source: str = ""  # the header in the file, when it had to be renamed
+    reason: str = ""  # why this kind, in words
+    missing: int = 0
+    unique: int = 0
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    levels: tuple[str, ...] = ()
+    date_format: str | None = None
+    decimal: Literal[".", ","] = "."
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+
+
+class Schema(BaseModel):
+    """The columns of a table, in order, and its number of rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: tuple[Column, ...]
+    rows: int
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownName("column", name, self.names)
+
+    def of_kind(self, *kinds: Kind) -> list[str]:
+        return [column.name for column in self.columns if column.kind in kinds]
+
+    def only(self, names: Iterable[str]) -> Schema:
+        """The schema of those columns alone, in this schema's order."""
+        wanted = set(names)
+        return self.model_copy(update={"columns": tuple(c for c in self.columns if c.name in wanted)})

@@ -1,0 +1,293 @@
+"""The plan: what to do, as data. Names and numbers only, frozen, JSON in and out, fingerprinted.
+
+A plan knows no estimator. It is parsed leniently about names (a family that this installation lacks is a problem to
+show, not a crash) and strictly about shape, so that an old plan always opens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline import catalog
+from pipeline.data.schema import Kind, Schema
+from pipeline.errors import PlanError, TrainyardError
+
+VERSION = 1
+Task = Literal["binary", "multiclass", "regression"]
+Role = Literal["feature", "ignore"]
+DEFAULT_METRIC: dict[str, str] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+MOST_CLASSES = 200
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnPlan(Part):
+    """What a column is taken for, and whether the model may see it."""
+
+    name: str
+    kind: Kind
+    role: Role = "feature"
+    reason: str = ""
+
+
+class StepSpec(Part):
+    """One step of the recipe. `columns=None` means every column of the kinds that the step is made for."""
+
+    step: str
+    columns: tuple[str, ...] | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    enabled: bool = True
+
+
+class Fix(Part):
+    """An answer to a finding, kept apart so that it can be undone: steps to add, columns to leave out, a metric."""
+
+    code: str
+    title: str
+    steps: tuple[StepSpec, ...] = ()
+    ignore: tuple[str, ...] = ()
+    metric: str | None = None
+
+
+class Split(Part):
+    """`holdout` is a share of the rows, touched once, at the end; `folds` divide the rest."""
+
+    holdout: float = Field(0.2, gt=0, lt=1)
+    folds: int = Field(5, ge=2, le=20)
+
+
+class FamilySpec(Part):
+    """A family to try: `params` are fixed, `space` narrows what the search may explore (name -> [low, high])."""
+
+    family: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    space: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+
+class Search(Part):
+    """How to look for better configurations, and for how long: in trials (exactly reproducible) or in seconds (not)."""
+
+    strategy: str = "tpe"
+    trials: int | None = Field(None, ge=1)
+    seconds: float | None = Field(None, gt=0)
+
+    @property
+    def reproducible(self) -> bool:
+        return self.seconds is None
+
+
+class Problem(Part):
+    """Why a plan cannot be carried out, and the page that mends it."""
+
+    message: str
+    hint: str
+    page: Literal["data", "quality", "features", "models", "tuning"]
+
+
+class Plan(Part):
+    """What to do with one table. Make one with `Plan.draft`; change it with `model_copy(update=...)` or the verbs below."""
+
+    version: int = VERSION
+    dataset: str | None = None  # the id of the Dataset; None for a table that is in no store
+    target: str
+    task: Task
+    metric: str
+    positive: str | None = None
+    columns: tuple[ColumnPlan, ...]
+    recipe: tuple[StepSpec, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    split: Split = Split()
+    families: tuple[FamilySpec, ...] = ()
+    search: Search = Search(seconds=60)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @classmethod
+    def draft(cls, schema: Schema, target: str, *, dataset: str | None = None, task: Task | None = None) -> Plan:
+        """A sensible plan for predicting `target`: every default is visible in it and can be changed.
+
+        Raises UnknownName when there is no such column, PlanError when the target cannot be learned.
+        """
+        column = schema[target]
+        task = task or guess_task(schema, target)
+        positive = _positive(column.levels) if task == "binary" else None
+        columns = tuple(_column_plan(c) for c in schema.columns if c.name != target)
+        recipe = tuple(StepSpec(step=e.name) for e in catalog.entries("step") if e.facts.default)
+        families = tuple(FamilySpec(family=e.name) for e in catalog.entries("family", task) if e.facts.default)
+        folds = 5 if schema.rows <= 100_000 else 3
+        return cls(
+            dataset=dataset, target=target, task=task, metric=DEFAULT_METRIC[task], positive=positive, columns=columns,
+            recipe=recipe, split=Split(folds=folds), families=families,
+        )  # fmt: skip
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Plan:
+        """A plan from JSON, older versions included. Raises PlanError that names every field that does not fit."""
+        try:
+            return cls.model_validate(upgrade(json.loads(text)))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise PlanError(f"The plan is not JSON: {error}.", "Export a plan from the Models page and edit that.") from error
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            raise PlanError("The plan does not have the right shape: " + "; ".join(wrong) + ".", "Mend these fields.", wrong) from error
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model sees: roles, less what an accepted fix leaves out."""
+        ignored = {name for fix in self.fixes for name in fix.ignore}
+        return [c.name for c in self.columns if c.role == "feature" and c.name not in ignored]
+
+    @property
+    def steps(self) -> tuple[StepSpec, ...]:
+        """The steps that are switched on: those of the accepted fixes first, then the recipe."""
+        return tuple(s for s in (*(s for fix in self.fixes for s in fix.steps), *self.recipe) if s.enabled)
+
+    def kind(self, name: str) -> Kind:
+        return next(c.kind for c in self.columns if c.name == name)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON: equal plans have equal fingerprints, whatever wrote them."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def accept(self, fixes: Iterable[Fix]) -> Plan:
+        """This plan with those fixes; one that is accepted already, or that touches the target, changes nothing."""
+        have = {(fix.code, fix.title) for fix in self.fixes}
+        new = [fix for fix in fixes if (fix.code, fix.title) not in have and self.target not in fix.ignore]
+        metric = next((fix.metric for fix in reversed(new) if fix.metric), self.metric)
+        return self.model_copy(update={"fixes": (*self.fixes, *new), "metric": metric})
+
+    def undo(self, code: str, title: str) -> Plan:
+        """This plan without that fix; a metric that the fix had set goes back to the task's default."""
+        gone = [fix for fix in self.fixes if (fix.code, fix.title) == (code, title)]
+        kept = tuple(fix for fix in self.fixes if fix not in gone)
+        metric = DEFAULT_METRIC[self.task] if any(fix.metric == self.metric for fix in gone) else self.metric
+        return self.model_copy(update={"fixes": kept, "metric": metric})
+
+    def problems(self, schema: Schema) -> list[Problem]:
+        """Everything that stands in the way, each with the page that mends it; empty when the plan can run."""
+        return [*_target_problems(self, schema), *_column_problems(self, schema), *_name_problems(self), *_budget_problems(self)]
+
+    def require(self, schema: Schema) -> None:
+        """Raise PlanError with all problems, if there are any."""
+        problems = self.problems(schema)
+        if problems:
+            raise PlanError(" ".join(p.message for p in problems), problems[0].hint, problems)
+
+
+def upgrade(data: dict[str, Any]) -> dict[str, Any]:
+    """The plan of an older version in today's shape. A newer version than ours is refused."""
+    if not isinstance(data, dict):
+        raise PlanError(f"The plan is a {type(data).__name__}; expected an object.", "Export a plan from the Models page and edit that.")
+    if data.get("version", VERSION) > VERSION:
+        raise PlanError(f"The plan has version {data['version']}; this Trainyard reads up to {VERSION}.", "Update Trainyard.")
+    return {**data, "version": VERSION}
+
+
+def guess_task(schema: Schema, target: str) -> Task:
+    """Two values: binary. Words, or up to 20 whole numbers: multiclass. Other numbers: regression."""
+    column = schema[target]
+    if column.unique == 2:
+        return "binary"
+    if column.dtype in ("int", "float"):
+        few = column.unique <= 20 and column.dtype == "int" and schema.rows >= 10 * column.unique
+        return "multiclass" if few else "regression"
+    return "multiclass"
+
+
+def _positive(levels: tuple[str, ...]) -> str | None:
+    """The class a person asks about: the rarer one, unless one of the two is plainly a yes."""
+    yes = {"yes", "true", "1", "y", "t", "positive"}
+    return next((level for level in levels if level.strip().lower() in yes), levels[-1] if levels else None)
+
+
+def _column_plan(column: Any) -> ColumnPlan:
+    if column.kind == "id":
+        return ColumnPlan(name=column.name, kind=column.kind, role="ignore", reason=column.reason or "identifies the row")
+    if column.unique <= 1:
+        return ColumnPlan(name=column.name, kind=column.kind, role="ignore", reason="has a single value")
+    return ColumnPlan(name=column.name, kind=column.kind)
+
+
+def _target_problems(plan: Plan, schema: Schema) -> list[Problem]:
+    try:
+        column = schema[plan.target]
+    except TrainyardError as error:
+        return [Problem(message=f"The target {plan.target!r} is not in the table.", hint=error.hint, page="features")]
+    known = schema.rows - column.missing
+
+    def problem(message: str, hint: str) -> list[Problem]:
+        return [Problem(message=message, hint=hint, page="features")]
+
+    if known == 0:
+        return problem(f"The target {plan.target!r} is empty in all {schema.rows:,} rows.", "Choose another target.")
+    if column.unique < 2:
+        only = f" ({column.levels[0]!r})" if column.levels else ""
+        return problem(
+            f"The target {plan.target!r} has a single value{only}; a model needs at least two.",
+            "Choose another target, or add rows with another outcome.",
+        )
+    if plan.task == "regression" and column.dtype not in ("int", "float"):
+        return problem(
+            f"The target {plan.target!r} is text; a regression needs numbers.",
+            "Choose a numeric target, or train a classification by setting the task.",
+        )
+    if plan.task == "binary" and column.unique != 2:
+        return problem(f"The target {plan.target!r} has {column.unique:,} values; a binary task needs two.", "Set the task to multiclass.")
+    if plan.task == "multiclass" and column.unique > MOST_CLASSES:
+        return problem(
+            f"The target {plan.target!r} has {column.unique:,} different values in {known:,} rows; "
+            f"a classification takes at most {MOST_CLASSES}.",
+            "Choose a target with fewer values; names and free text cannot be predicted as classes.",
+        )
+    return _too_few_rows(plan, known)
+
+
+def _too_few_rows(plan: Plan, known: int) -> list[Problem]:
+    need = max(20, 4 * plan.split.folds)
+    if known >= need:
+        return []
+    message = f"There are {known} rows with a known target; {plan.split.folds} folds and a holdout need at least {need}."
+    return [Problem(message=message, hint="Add rows, or use fewer folds.", page="models")]
+
+
+def _column_problems(plan: Plan, schema: Schema) -> list[Problem]:
+    found = []
+    for column in plan.columns:
+        if column.name not in schema:
+            found.append(Problem(message=f"The plan has a column {column.name!r} that the table lacks.", hint="Save the roles again.", page="features"))
+    if not plan.features:
+        found.append(Problem(message="No column is left for the model to learn from.", hint="Give at least one column the role 'feature'.", page="features"))
+    return found
+
+
+def _name_problems(plan: Plan) -> list[Problem]:
+    """Names and parameters that the catalogue does not know, collected rather than raised one by one."""
+    asked = [("step", s.step, s.params, "features") for s in plan.steps]
+    asked += [("family", f.family, f.params, "models") for f in plan.families]
+    asked += [("metric", plan.metric, {}, "models")]
+    found = []
+    for kind, name, params, page in asked:
+        try:
+            entry = catalog.get(kind, name)
+            entry.complete(params)
+            if plan.task not in entry.tasks:
+                suited = ", ".join(e.name for e in catalog.entries(kind, plan.task))
+                raise PlanError(f"{entry.title} does not apply to a {plan.task} task.", f"Choose one of: {suited}.")
+        except TrainyardError as error:
+            found.append(Problem(message=str(error), hint=error.hint, page=page))
+    return found
+
+
+def _budget_problems(plan: Plan) -> list[Problem]:
+    found = []
+    if not plan.families:
+        found.append(Problem(message="No model family is chosen.", hint="Choose at least one family.", page="models"))
+    if (plan.search.trials is None) == (plan.search.seconds is None):
+        found.append(Problem(message="The budget must be either a number of trials or a number of seconds.", hint="Set one of the two.", page="tuning"))
+    return found
