@@ -20,6 +20,7 @@ PROVIDERS = {
     "step": "pipeline.features",
     "metric": "pipeline.evaluate",
     "check": "pipeline.quality",
+    "strategy": "pipeline.search",
     "export": "pipeline.export",
 }
 
@@ -33,7 +34,7 @@ class Param:
     """
 
     name: str
-    kind: Literal["int", "float", "bool", "choice"]
+    kind: Literal["int", "float", "bool", "choice", "text"]
     default: Any
     title: str
     help: str = ""
@@ -49,8 +50,8 @@ class Param:
         expected = self._expected()
         if self.kind == "choice":
             ok = value in self.choices
-        elif self.kind == "bool":
-            ok = isinstance(value, bool)
+        elif self.kind in ("bool", "text"):
+            ok = isinstance(value, {"bool": bool, "text": str}[self.kind])
         else:
             ok = isinstance(value, (int, float)) and not isinstance(value, bool) and self._inside(value)
             ok = ok and (self.kind == "float" or float(value).is_integer())
@@ -66,6 +67,8 @@ class Param:
             return "one of " + ", ".join(map(repr, self.choices))
         if self.kind == "bool":
             return "true or false"
+        if self.kind == "text":
+            return "text"
         number = "a whole number" if self.kind == "int" else "a number"
         return f"{number} from {self.low} to {self.high}" + (f" {self.unit}" if self.unit else "")
 

@@ -137,6 +137,10 @@ class Plan(Part):
             wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             raise PlanError("The plan does not have the right shape: " + "; ".join(wrong) + ".", "Mend these fields.", wrong) from error
 
+    def change(self, **fields: Any) -> Plan:
+        """This plan with those fields replaced by plain values (what JSON has). Raises PlanError when they do not fit."""
+        return self.parse(json.dumps({**self.model_dump(mode="json"), **fields}))
+
     @property
     def features(self) -> list[str]:
         """The columns that the model sees: roles, less what an accepted fix leaves out."""
@@ -270,7 +274,7 @@ def _name_problems(plan: Plan) -> list[Problem]:
     """Names and parameters that the catalogue does not know, collected rather than raised one by one."""
     asked = [("step", s.step, s.params, "features") for s in plan.steps]
     asked += [("family", f.family, f.params, "models") for f in plan.families]
-    asked += [("metric", plan.metric, {}, "models")]
+    asked += [("metric", plan.metric, {}, "models"), ("strategy", plan.search.strategy, {}, "tuning")]
     found = []
     for kind, name, params, page in asked:
         try:

@@ -1,0 +1,52 @@
+"""Reading files into tables: one way in, the same at training and at scoring.
+
+The names below load when they are first used, so that importing `pipeline.data.schema` costs no pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.data.bundled import Sample, samples
+    from pipeline.data.hashing import content_hash
+    from pipeline.data.profiles import profile
+    from pipeline.data.reader import load, read
+    from pipeline.data.report import ImportProblem, ImportReport, Limits, ReadOptions
+    from pipeline.data.schema import Column, Schema
+    from pipeline.data.splits import holdout_and_folds
+    from pipeline.data.types import Conformed, Note, conform, infer
+
+_HOMES = {
+    "Column": "schema",
+    "Conformed": "types",
+    "ImportProblem": "report",
+    "ImportReport": "report",
+    "Limits": "report",
+    "Note": "types",
+    "ReadOptions": "report",
+    "Sample": "bundled",
+    "Schema": "schema",
+    "conform": "types",
+    "content_hash": "hashing",
+    "holdout_and_folds": "splits",
+    "infer": "types",
+    "load": "reader",
+    "profile": "profiles",
+    "read": "reader",
+    "samples": "bundled",
+}
+__all__ = [
+    "Column", "Conformed", "ImportProblem", "ImportReport", "Limits", "Note", "ReadOptions", "Sample", "Schema",
+    "conform", "content_hash", "holdout_and_folds", "infer", "load", "profile", "read", "samples",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipeline.data' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"pipeline.data.{_HOMES[name]}"), name)
+    # No function has the name of its module: importing a module would put it in the function's place.
+    globals()[name] = value
+    return value

@@ -1,0 +1,49 @@
+"""Trainyard: from a table to a trained, tested, versioned and exported model.
+
+Importing this package loads nothing heavy: each public name is imported when it is first used.
+
+    outcome = pipeline.train(frame, target="churned", budget_seconds=60)
+    outcome.predictor.predict(frame)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "ImportReport": "pipeline.data",
+    "ModelVersion": "pipeline.store",
+    "Outcome": "pipeline.run",
+    "Plan": "pipeline.plan",
+    "Predictor": "pipeline.predictor",
+    "Report": "pipeline.quality",
+    "Schema": "pipeline.data.schema",
+    "Store": "pipeline.store",
+    "TrainyardError": "pipeline.errors",
+    "check": "pipeline.quality",
+    "devices": "pipeline.device",
+    "ensure_worker": "pipeline.worker",
+    "entries": "pipeline.catalog",
+    "entry": "pipeline.catalog",
+    "execute": "pipeline.run",
+    "export_model": "pipeline.export",
+    "infer": "pipeline.data",
+    "preview": "pipeline.features",
+    "profile": "pipeline.data",
+    "read": "pipeline.data",
+    "samples": "pipeline.data",
+    "train": "pipeline.run",
+    "with_options": "pipeline.run",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), "get" if name == "entry" else name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,122 @@
+"""Which encoding a text file has, and the same text as UTF-8 that every reader downstream understands."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data.formats import looks_utf16
+from pipeline.data.report import Log
+from pipeline.errors import FileRefused, Unreadable
+
+_CHUNK = 1 << 20
+_SAMPLE = 1 << 18
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What spreadsheets and old systems really write; a free guess among a hundred encodings is wrong more often.
+_LIKELY = ["cp1252", "cp1250", "cp1251", "iso8859_2", "iso8859_15", "cp1253", "cp1254", "cp1255", "cp1256",
+           "shift_jis", "gb18030", "big5", "euc_kr", "mac_roman", "cp437", "cp850"]  # fmt: skip
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A UTF-8 file without a byte order mark; `encoding` is what the original had; `lines` counts line feeds."""
+
+    path: Path
+    encoding: str
+    lines: int
+
+
+def as_utf8(path: Path, folder: Path, name: str, said: str | None, log: Log) -> Text:
+    """The text of `path` as UTF-8, in `folder` when it had to be changed. `said` is the encoding a person gave.
+
+    A guessed encoding and every replaced byte is logged. Raises Unreadable for binary content or an unknown encoding.
+    """
+    encoding, errors = (_checked(said), "replace") if said else _detect(path, name, log)
+    if encoding == "utf-8":
+        lines, bad = _count(path, name)
+        if not bad:
+            return Text(path, "utf-8", lines)
+    target = folder / "utf8.txt"
+    lines, replaced = _transcode(path, target, encoding, errors, name)
+    if replaced:
+        log.add("replaced", f"{replaced:,} characters are not valid {encoding} and became '\ufffd'.")
+    return Text(target, encoding, lines)
+
+
+def _checked(said: str) -> str:
+    try:
+        return codecs.lookup(said).name
+    except LookupError as error:
+        raise Unreadable(f"There is no encoding named {said!r}.", "Use utf-8, utf-16, cp1252 or latin-1, or leave it to be detected.") from error
+
+
+def _detect(path: Path, name: str, log: Log) -> tuple[str, str]:
+    with open(path, "rb") as file:
+        head = file.read(_SAMPLE)
+    for bom, encoding in _BOMS:
+        if head.startswith(bom):
+            return encoding, "replace"
+    utf16 = looks_utf16(head)
+    if utf16:
+        log.add("encoding", f"The file has no byte order mark; its zero bytes say {utf16}.")
+        return utf16, "replace"
+    _, bad_at = _count(path, name)
+    return ("utf-8", "strict") if not bad_at else _guess(path, bad_at, log)
+
+
+def _guess(path: Path, bad_at: int, log: Log) -> tuple[str, str]:
+    """Mostly valid UTF-8 with a few damaged bytes stays UTF-8; anything else is one of the likely old encodings."""
+    with open(path, "rb") as file:
+        file.seek(max(0, bad_at - _SAMPLE // 2))
+        sample = file.read(_SAMPLE)
+    valid = sum(len(hit) for hit in _MULTIBYTE.findall(sample))
+    if valid > 2 * (len(_HIGH.findall(sample)) - valid):
+        return "utf-8", "replace"
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=_LIKELY).best()
+    encoding = best.encoding if best else "cp1252"
+    log.add("encoding", f"The file is not UTF-8 (first at byte {bad_at:,}); it was read as {encoding}, which is a guess.")
+    return encoding, "replace"
+
+
+def _count(path: Path, name: str) -> tuple[int, int]:
+    """Line feeds, and the position of the first byte that is not UTF-8 (0: all are). NUL bytes are refused."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = at = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            if b"\0" in chunk:
+                raise Unreadable(f"{name} has a zero byte at position {at + chunk.index(0):,}; a text table has none.", "Export the table again as CSV.")
+            lines += chunk.count(b"\n")
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                return lines, max(1, at + error.start)
+            at += len(chunk)
+    return (lines, 0) if not decoder.getstate()[0] else (lines, max(1, at - 1))
+
+
+def _transcode(path: Path, target: Path, encoding: str, errors: str, name: str) -> tuple[int, int]:
+    lines = replaced = 0
+    try:
+        with open(path, encoding=encoding, errors=errors, newline="") as source, open(target, "w", encoding="utf-8", newline="") as out:
+            while chunk := source.read(_CHUNK):
+                if "\0" in chunk:
+                    raise FileRefused(f"{name} has zero characters; a text table has none.", "Export the table again as CSV.")
+                lines += chunk.count("\n")
+                replaced += chunk.count("\ufffd")
+                out.write(chunk)
+    except UnicodeError as error:
+        raise Unreadable(f"{name} is not {encoding} text: {error}.", "Export the table again as UTF-8.") from error
+    return lines, replaced

@@ -1,0 +1,92 @@
+"""What reading a file may cost, what a person may say about it, and what was found. Plain data, JSON in and out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_LISTED = 1000
+
+
+class Limits(BaseModel):
+    """What one file may cost. Sizes are bytes, times are seconds.
+
+    `ratio` (bytes out per byte in) counts only once 10 MB have come out, so that small, dull files pass.
+    `memory_bytes=None` means 3 GiB and 12 times the file, at most 80 % of the machine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file_bytes: int = 2 * 1024**3
+    expanded_bytes: int = 4 * 1024**3
+    ratio: float = 100.0
+    columns: int = 20_000
+    cells: int = 500_000_000
+    cell_chars: int = 16 * 1024**2
+    memory_bytes: int | None = None
+    cpu_seconds: int = 300
+    wall_seconds: float = 300.0
+
+
+class ReadOptions(BaseModel):
+    """What a person says about a file; None and "auto" mean: find out. `sheet` is a name in a workbook."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoding: str | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    sheet: str | None = None
+    header: Literal["auto", "first", "none"] = "auto"
+    limits: Limits = Limits()
+
+
+class ImportProblem(BaseModel):
+    """One thing that was not as expected. `line` is the line in the text file or the row in the sheet, from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    line: int | None = None
+    kind: str
+    message: str
+
+
+class ImportReport(BaseModel):
+    """Everything that was detected while reading a file.
+
+    `exact` is False when a cell was padded, cut, guessed or dropped; each such case is among `problems`.
+    `renamed` maps the name in the table to the header in the file, for every header that had to change.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    problems: tuple[ImportProblem, ...] = ()
+    exact: bool = True
+    format: str = ""
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    rows: int = 0
+    columns: int = 0
+    renamed: dict[str, str] = Field(default_factory=dict)
+
+
+class Log:
+    """Collects problems while a file is read; of each kind, the first 1,000 are listed and the others counted."""
+
+    def __init__(self) -> None:
+        self.exact = True
+        self._problems: list[ImportProblem] = []
+        self._counts: dict[str, int] = {}
+
+    def add(self, kind: str, message: str, line: int | None = None, *, exact: bool = False) -> None:
+        """Note one problem. `exact=True` says that the table is still just what the file says."""
+        self.exact = self.exact and exact
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._counts[kind] <= MOST_LISTED:
+            self._problems.append(ImportProblem(line=line, kind=kind, message=message))
+
+    def problems(self) -> tuple[ImportProblem, ...]:
+        over = {kind: n - MOST_LISTED for kind, n in self._counts.items() if n > MOST_LISTED}
+        more = [ImportProblem(kind=kind, message=f"{n:,} more of this kind are not listed.") for kind, n in over.items()]
+        return (*self._problems, *more)

@@ -1,0 +1,104 @@
+"""When to end a fit that improves round by round, decided on rows of its own training fold.
+
+Boosters and networks hold back a part of the rows they are given, never any other row, and follow the loss there: an
+adaptive patience ends the fit, a deadline may end it earlier, and the best round so far is always what is kept.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.catalog import Param
+from pipeline.models.facts import OnRound
+
+FEWEST = 50  # with fewer rows nothing is held back: five rows say nothing about a loss
+MOST_VALID = 20_000
+TOLERANCE = 1e-4  # gains below a ten-thousandth of the loss do not renew the patience
+
+EARLY_STOPPING = Param(
+    "early_stopping", "bool", True, "Stop early", tune=False,
+    help="Hold back a part of the training rows and stop when the model no longer gets better on them. "
+    "When off, the model learns from all rows for exactly the given number of rounds.",
+)  # fmt: skip
+
+
+def rounds(default: int, title: str = "Most trees", high: int = 10_000) -> Param:
+    """The parameter `n_estimators`: not searched, because early stopping finds it."""
+    text = "The fit stops here at the latest; as a rule it stops earlier, when more trees no longer help."
+    return Param("n_estimators", "int", default, title, text, low=1, high=high, log=True, unit="trees", tune=False)
+
+
+def learning_rate(default: float) -> Param:
+    text = "How much each tree may correct. Smaller is often a little better and takes proportionally longer."
+    return Param("learning_rate", "float", default, "Learning rate", text, low=0.005, high=0.2, log=True)
+
+
+def inner_split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (train, valid) of a tenth of the rows, up to a fifth below 2,000 rows; valid is empty below 50 rows.
+
+    Rows are sorted by y and one of every few neighbours is drawn, so classes and the range of numbers keep their
+    shares. A class whose only rows were drawn goes back to the training part.
+    """
+    n = len(y)
+    if n < FEWEST:
+        return np.arange(n), np.arange(0)
+    random = np.random.default_rng(seed)
+    count = int(min(MOST_VALID, n * min(0.2, max(0.1, 200 / n))))
+    order = random.permutation(n)
+    order = order[np.argsort(y[order], kind="stable")]
+    edges = np.linspace(0, n, count + 1)
+    picks = order[(edges[:-1] + random.random(count) * np.diff(edges)).astype(int)]
+    valid = np.zeros(n, bool)
+    valid[picks] = True
+    if np.issubdtype(y.dtype, np.integer):
+        valid &= np.isin(y, y[~valid])
+    return np.flatnonzero(~valid), np.flatnonzero(valid)
+
+
+def patience(best_round: int) -> int:
+    """How many rounds to wait for a better one: longer where the best came late."""
+    return int(min(300, max(20, 0.3 * best_round + 10)))
+
+
+def fixed_rounds(rate: float, most: int) -> int:
+    """How many rounds suit a table that is too small for early stopping: about two full steps' worth."""
+    return max(1, min(most, round(min(200, max(20, 2 / rate)))))
+
+
+class Watch:
+    """Follows the validation loss of one fit; calling it after a round answers whether to end the fit.
+
+    `best_round` counts rounds from 1 and is the number to keep: the round of the lowest loss, or the last one when
+    nothing is held back.
+    """
+
+    def __init__(self, on_round: OnRound | None = None, step: int = 1) -> None:
+        self.on_round, self.step = on_round, step
+        self.best, self.best_round, self._mark, self._mark_round = math.inf, 0, math.inf, 0
+        self.improved = False
+
+    def __call__(self, round_: int, loss: float | None) -> bool:
+        if loss is None:
+            self.best_round = round_
+        else:
+            self._note(round_, loss)
+        asked = bool(self.on_round and self.on_round(round_, None if loss is None else -float(loss)))
+        waited = (round_ - self._mark_round) * self.step
+        return asked or (loss is not None and waited >= patience(self.best_round * self.step))
+
+    def _note(self, round_: int, loss: float) -> None:
+        self.improved = loss < self.best or self.best_round == 0
+        if self.improved:
+            self.best, self.best_round = loss, round_
+        if loss < self._mark - TOLERANCE * abs(self._mark if math.isfinite(self._mark) else 0.0):
+            self._mark, self._mark_round = loss, round_
+
+
+def mean_loss(y: np.ndarray, values: np.ndarray, classes: bool) -> float:
+    """Log loss of probabilities (rows, or rows x classes), or the root of the mean squared error of numbers."""
+    if not classes:
+        return float(np.sqrt(np.mean((y - values) ** 2)))
+    own = values[np.arange(len(y)), y] if values.ndim == 2 else np.where(y == 1, values, 1 - values)
+    return float(-np.mean(np.log(np.clip(own, 1e-15, 1))))

@@ -1,0 +1,126 @@
+"""What every family's estimator shares: the scikit-learn contract, without importing scikit-learn before a fit.
+
+A family writes `_learn(X, y, on_round)` and `_values(X)`; this class turns labels into 0..K-1 and back, makes
+probabilities that are finite and sum to one, keeps to its threads, and answers `clone` and `Pipeline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import TrainingError
+from pipeline.models.facts import OnRound, Resources
+
+MANY_ROWS = 5_000  # looking up the thread pools takes milliseconds: not worth it for a prediction of a few rows
+
+
+class Estimator:
+    """An estimator of one family. `task` is "binary", "multiclass" or "regression"; `params` are complete."""
+
+    def __init__(self, task: str, params: Mapping[str, Any], resources: Resources = Resources()) -> None:
+        self.task, self.params, self.resources = task, params, resources
+
+    def fit(self, X: Any, y: Any, on_round: OnRound | None = None) -> Estimator:
+        """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit."""
+        with limited(self.resources.threads):
+            self.n_features_in_ = X.shape[1]
+            target = self._target(y)
+            if not self._single():
+                self._learn(X, target, on_round)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most likely class of each row, or its number as float64."""
+        if self.task == "regression":
+            return np.asarray(self._guarded(X), dtype=np.float64).reshape(-1)
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    @property
+    def predict_proba(self) -> Any:
+        """`predict_proba(X)`: rows x classes, in the order of `classes_`. A regression has none."""
+        if self.task == "regression":
+            raise AttributeError("a regression has no predict_proba")
+        return self._probabilities
+
+    def _probabilities(self, X: Any) -> np.ndarray:
+        if self._single():
+            return np.ones((X.shape[0], 1))
+        values = np.asarray(self._guarded(X), dtype=np.float64)
+        if values.ndim == 1:
+            values = np.column_stack([1 - values, values])
+        values = np.clip(np.nan_to_num(values, nan=0.0), 1e-15, 1.0)
+        return values / values.sum(axis=1, keepdims=True)
+
+    def _guarded(self, X: Any) -> Any:
+        if X.shape[0] < MANY_ROWS:
+            return self._values(X)
+        with limited(self.resources.threads):
+            return self._values(X)
+
+    def _target(self, y: Any) -> np.ndarray:
+        y = np.asarray(y)
+        if not len(y):
+            raise TrainingError("There are no rows to learn from; a model needs at least one.", "Check the filters and the split.")
+        if self.task == "regression":
+            return y.astype(np.float64)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        return codes.astype(np.int64)
+
+    def _single(self) -> bool:
+        """A fold may hold a single class: then every row gets it."""
+        return self.task != "regression" and len(self.classes_) == 1
+
+    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+        raise NotImplementedError
+
+    def _values(self, X: Any) -> np.ndarray:
+        """Numbers (rows), probabilities of class 1 (rows) or probabilities of every class (rows x classes)."""
+        raise NotImplementedError
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"task": self.task, "params": self.params, "resources": self.resources}
+
+    def set_params(self, **values: Any) -> Estimator:
+        for name, value in values.items():
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
+
+        regression = self.task == "regression"
+        return Tags(
+            estimator_type="regressor" if regression else "classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=None if regression else ClassifierTags(),
+            regressor_tags=RegressorTags() if regression else None,
+            input_tags=InputTags(sparse=True, allow_nan=True),
+        )
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        return f"{type(self).__name__}({self.task}: {changed})"
+
+
+def limited(threads: int) -> Any:
+    """A context in which BLAS and OpenMP use that many threads; without it, two fits on two cores fight over both."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=max(1, threads))
+
+
+def sample_rows(y: np.ndarray, most: int, seed: int, classes: bool) -> np.ndarray:
+    """Positions of at most `most` rows, seeded; every class keeps at least one row."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    order = np.random.default_rng(seed).permutation(len(y))
+    if not classes:
+        return np.sort(order[:most])
+    _, first = np.unique(y[order], return_index=True)
+    return np.unique(np.concatenate([order[first], order[: max(0, most - len(first))]]))

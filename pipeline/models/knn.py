@@ -1,0 +1,56 @@
+"""Nearest neighbours: a row is like the rows most similar to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.catalog import Param
+from pipeline.models.estimator import Estimator, sample_rows
+from pipeline.models.facts import OnRound, Resources, family
+
+MOST_ROWS = 20_000
+PARAMS = (
+    Param("neighbours", "int", 15, "Neighbours", low=1, high=200, log=True, unit="rows",
+          help="How many similar rows decide. Fewer follow the data closely, more smooth it."),
+    Param("weights", "choice", "distance", "Weights", choices=("distance", "uniform"),
+          help="Whether nearer rows count more."),
+    Param("distance", "choice", "manhattan", "Distance", choices=("manhattan", "euclidean"),
+          help="How the difference of two rows is measured. Manhattan minds single large differences less."),
+)  # fmt: skip
+
+
+@family(
+    "knn",
+    title="Nearest neighbours",
+    help=f"Predicts from the most similar training rows. Learns from a sample of {MOST_ROWS:,} rows where there are more, "
+    "and is slow to predict; useful when similar rows really have similar outcomes.",
+    params=PARAMS, order=70, categories="onehot", scaled=True, missing=False, sparse=False, speed="slow",
+    default=False, max_rows=MOST_ROWS,
+)  # fmt: skip
+def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
+    return Neighbours(task, params, resources)
+
+
+class Neighbours(Estimator):
+    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+        from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+        regression = self.task == "regression"
+        rows = sample_rows(y, MOST_ROWS, self.resources.seed, classes=not regression)
+        self.model_ = (KNeighborsRegressor if regression else KNeighborsClassifier)(
+            n_neighbors=min(self.params["neighbours"], len(rows)),
+            weights=self.params["weights"],
+            metric=self.params["distance"],
+            n_jobs=self.resources.threads,
+        ).fit(X[rows], y[rows])
+        if not regression:
+            self.prior_ = np.bincount(y) / len(y)
+
+    def _values(self, X: Any) -> np.ndarray:
+        if self.task == "regression":
+            return self.model_.predict(X)
+        # one further neighbour with the overall shares: no class is ever impossible, as zero would say
+        k = self.model_.n_neighbors
+        return (self.model_.predict_proba(X) * k + self.prior_) / (k + 1)

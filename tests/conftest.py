@@ -1,0 +1,85 @@
+"""What every test gets: a home of its own, few threads, and an honest answer about the browser and the GPU.
+
+A browser test skips with a reason where there is no Chromium. With TRAINYARD_BROWSER=required, as in CI, it does not
+skip but fails, and so does the whole run if a browser test was skipped for any other reason.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests import browser
+
+# Set before any numerical library is imported: two cores and several processes, so every pool stays small.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "2")
+
+BROWSER_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+_skipped: list[str] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
+    """No test ever touches the store of the person who runs the tests."""
+    os.environ["TRAINYARD_HOME"] = str(tmp_path_factory.mktemp("home"))
+    yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium, for `playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)`."""
+    path = browser.find()
+    if path is None:
+        pytest.fail("no Chromium was found; run `make test`, or set TRAINYARD_CHROMIUM to the program's path")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium_page_options(chromium: str) -> dict:
+    """The keyword arguments of `playwright.chromium.launch` that work in a container, without a sandbox or a network."""
+    return {"executable_path": chromium, "args": list(BROWSER_FLAGS), "headless": True}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wanted = {marker for item in items for marker in ("browser", "gpu") if item.get_closest_marker(marker)}
+    reasons = {}
+    if "browser" in wanted and not browser.required() and browser.find() is None:
+        reasons["browser"] = "no Chromium here: run `make test`, or set TRAINYARD_CHROMIUM"
+    if "gpu" in wanted and not _has_gpu():
+        reasons["gpu"] = "no NVIDIA GPU here"
+    for item in items:
+        for marker, reason in reasons.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = (yield).get_result()
+    if report.skipped and item.get_closest_marker("browser") and browser.required():
+        _skipped.append(item.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if _skipped and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if _skipped:
+        terminalreporter.section("browser tests skipped, although TRAINYARD_BROWSER=required")
+        for nodeid in _skipped:
+            terminalreporter.write_line(nodeid, red=True)
+
+
+def _has_gpu() -> bool:
+    if shutil.which("nvidia-smi") is None:
+        return False
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
