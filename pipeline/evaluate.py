@@ -43,7 +43,7 @@ def metric(
 def roc_auc(y: np.ndarray, p: np.ndarray) -> float:
     from scipy.stats import rankdata
 
-    present = [k for k in ([1] if p.shape[1] == 2 else range(p.shape[1])) if 0 < (y == k).sum() < len(y)]
+    present = [k for k in ([1] if p.shape[1] == 2 else np.unique(y)) if 0 < (y == k).sum() < len(y)]
     if not present:
         return float("nan")
     areas = []
@@ -58,10 +58,8 @@ def roc_auc(y: np.ndarray, p: np.ndarray) -> float:
 @metric("pr_auc", title="PR AUC", tasks=CLASSES, of="probability", order=20,
         help="Average precision over all thresholds; a guess scores the share of positives. The one to watch when positives are rare.")  # fmt: skip
 def pr_auc(y: np.ndarray, p: np.ndarray) -> float:
-    from sklearn.metrics import average_precision_score
-
     present = [k for k in ([1] if p.shape[1] == 2 else range(p.shape[1])) if (y == k).any()]
-    return float(np.mean([average_precision_score(y == k, p[:, k]) for k in present])) if present else float("nan")
+    return float(np.mean([_average_precision(y == k, p[:, k]) for k in present])) if present else float("nan")
 
 
 @metric("log_loss", title="Log loss", tasks=CLASSES, of="probability", greater=False, order=30,
@@ -112,9 +110,10 @@ def f1(y: np.ndarray, p: np.ndarray) -> float:
 @metric("mcc", title="MCC", tasks=CLASSES, of="label", order=95,
         help="Matthews correlation of truth and prediction, -1 to 1; 0 is guessing. Fair to rare classes.")  # fmt: skip
 def mcc(y: np.ndarray, p: np.ndarray) -> float:
-    from sklearn.metrics import matthews_corrcoef
-
-    return float(matthews_corrcoef(y, labels(p)))
+    table = np.array(_confusion(y, p), dtype=float)
+    truth, guess, right, n = table.sum(axis=1), table.sum(axis=0), np.trace(table), table.sum()
+    spread = np.sqrt((n**2 - truth @ truth) * (n**2 - guess @ guess))
+    return float((right * n - truth @ guess) / spread) if spread else 0.0
 
 
 @metric("rmse", title="RMSE", tasks=("regression",), of="value", greater=False, order=10,
@@ -157,6 +156,14 @@ def _averaged(y: np.ndarray, p: np.ndarray, of: Callable, every: bool = False) -
     tp, fp, fn = _hits(y, labels(p), p.shape[1])
     values = of(tp, fp, fn)
     return float(values[1]) if p.shape[1] == 2 and not every else float(values[(tp + fn) > 0].mean())
+
+
+def _average_precision(hits: np.ndarray, p: np.ndarray) -> float:
+    """Precision at each distinct threshold, weighted by the recall that it adds (as scikit-learn defines it)."""
+    order = np.argsort(-p, kind="stable")
+    last_of_ties = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)
+    found = np.cumsum(hits[order])[last_of_ties]
+    return float((np.diff(found, prepend=0) * found / (last_of_ties + 1)).sum() / found[-1])
 
 
 def _hits(y: np.ndarray, guess: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

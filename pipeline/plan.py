@@ -116,7 +116,7 @@ class Plan(Part):
         """
         column = schema[target]
         task = task or guess_task(schema, target)
-        positive = _positive(column.levels) if task == "binary" else None
+        positive = _positive(column.labels) if task == "binary" else None
         columns = tuple(_column_plan(c) for c in schema.columns if c.name != target)
         recipe = tuple(StepSpec(step=e.name) for e in catalog.entries("step") if e.facts.default)
         families = tuple(FamilySpec(family=e.name) for e in catalog.entries("family", task) if e.facts.default)
@@ -231,7 +231,7 @@ def _target_problems(plan: Plan, schema: Schema) -> list[Problem]:
     if known == 0:
         return problem(f"The target {plan.target!r} is empty in all {schema.rows:,} rows.", "Choose another target.")
     if column.unique < 2:
-        only = f" ({column.levels[0]!r})" if column.levels else ""
+        only = f" ({column.labels[0]!r})" if column.labels else ""
         return problem(
             f"The target {plan.target!r} has a single value{only}; a model needs at least two.",
             "Choose another target, or add rows with another outcome.",

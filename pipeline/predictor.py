@@ -49,6 +49,11 @@ class Scored:
     table: pd.DataFrame
     notices: tuple[str, ...]
 
+    def csv(self) -> bytes:
+        """The table as UTF-8 CSV. A reason that a spreadsheet would run as a formula gets an apostrophe in front; predictions stay exact."""
+        safe = self.table["reasons"].map(lambda text: "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text)
+        return self.table.assign(reasons=safe).to_csv(index=False).encode()
+
 
 @dataclass(frozen=True)
 class Predictor:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import catalog, evaluate, explain, features, search
 from pipeline.data import infer
-from pipeline.data.schema import Schema
+from pipeline.data.schema import Column, Schema
 from pipeline.data.splits import holdout_and_folds
 from pipeline.device import choose, cores
 from pipeline.errors import PlanError, TrainingError
@@ -54,9 +55,15 @@ class Outcome:
 class _Journal:
     """What a run says while it works, and when it must end."""
 
-    say: Callable[[str, dict], None]
+    listener: Callable[[str, dict], None]
     clock: Clock
     warnings: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def say(self, kind: str, payload: dict) -> None:
+        """Tell the listener, one event at a time: folds are fitted side by side."""
+        with self._lock:
+            self.listener(kind, payload)
 
     def phase(self, phase: str, message: str) -> None:
         self.say("phase", {"phase": phase, "message": message})
@@ -115,7 +122,7 @@ def execute(
     plan.require(schema)
     journal = _Journal(on_event or (lambda kind, payload: None), _clock(plan, started, finished, should_stop or (lambda: False)))
     journal.phase("preparing", "Splitting the rows")
-    data, holdout = prepare(plan, table, journal.warn)
+    data, holdout = prepare(plan, table, schema, journal.warn)
     trials = _fit_trials(data, journal, finished)
     best = _best(plan, trials)
     journal.phase("evaluating", f"Judging {catalog.get('family', best.family).title} on {len(holdout.rows):,} rows that no trial has seen")
@@ -140,7 +147,7 @@ class Holdout:
     rows: np.ndarray
 
 
-def prepare(plan: Plan, table: pd.DataFrame, warn: Callable[[str], None]) -> tuple[TrainingData, Holdout]:
+def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str], None]) -> tuple[TrainingData, Holdout]:
     """Leave out rows that cannot be learned from, encode the target, and split. What was left out is said, with numbers."""
     rows = np.flatnonzero(table[plan.target].notna().to_numpy())
     if len(rows) < len(table):
@@ -148,7 +155,7 @@ def prepare(plan: Plan, table: pd.DataFrame, warn: Callable[[str], None]) -> tup
     kept = rows[features.rows_to_keep(plan, table.iloc[rows])]
     if len(kept) < len(rows):
         warn(f"{len(rows) - len(kept):,} repeated rows were left out before the split.")
-    y, classes = encode(plan, table[plan.target].iloc[kept])
+    y, classes = encode(plan, table[plan.target].iloc[kept], schema[plan.target])
     held, folds = holdout_and_folds(y, classes=bool(classes), holdout=plan.split.holdout, folds=plan.split.folds, seed=plan.seed)
     train = np.setdiff1d(np.arange(len(kept)), held)
     place = np.full(len(kept), -1)
@@ -161,14 +168,15 @@ def prepare(plan: Plan, table: pd.DataFrame, warn: Callable[[str], None]) -> tup
     return data, Holdout(seen.iloc[kept[held]], y[held], kept[held])
 
 
-def encode(plan: Plan, target: pd.Series) -> tuple[np.ndarray, tuple]:
-    """The target as class numbers with the classes' own values, or as float64 with no classes. The positive class is last."""
+def encode(plan: Plan, target: pd.Series, column: Column) -> tuple[np.ndarray, tuple]:
+    """The target as class numbers with the classes as the file wrote them, or as float64 with no classes. The positive class is last."""
     if plan.task == "regression":
         return target.to_numpy(dtype="float64"), ()
     values = target.to_numpy(dtype=object)
-    classes = sorted(set(values), key=lambda v: (str(v) == plan.positive, v if isinstance(v, (int, float)) else 0, str(v)))
-    numbers = {value: k for k, value in enumerate(classes)}
-    return np.array([numbers[value] for value in values]), tuple(_python(value) for value in classes)
+    named = {value: _python(column.label(value)) for value in set(values)}
+    order = sorted(named, key=lambda v: (str(named[v]) == plan.positive, v if isinstance(v, (int, float)) else 0, str(v)))
+    numbers = {value: k for k, value in enumerate(order)}
+    return np.array([numbers[value] for value in values]), tuple(named[value] for value in order)
 
 
 def _python(value: Any) -> Any:

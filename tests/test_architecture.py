@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "features": {"catalog", "data", "plan", "errors"},
     "models": {"catalog", "device", "errors"},
     "evaluate": {"catalog", "errors"},
-    "trials": {"catalog", "data", "features", "models", "evaluate", "plan", "device", "errors"},
+    "trials": {"catalog", "data", "features", "models", "evaluate", "predictor", "plan", "device", "errors"},
     "search": {"catalog", "plan", "trials", "errors"},
     "executor": {"device", "errors"},
     "ensemble": {"evaluate", "catalog", "errors"},
@@ -196,7 +196,7 @@ def page_imports(source: Source) -> list[Broken]:
         if package == "pipeline" and rest:
             broken.append(Broken(source.path, found.line, f"a page takes names from `pipeline` itself, not from {found.module}"))
         elif package == "pages":
-            pages = rest[:1] or [name for name in found.names]
+            pages = rest[:1] or list(found.names)
             broken += [Broken(source.path, found.line, f"a page imports the page {p}") for p in pages if not p.startswith("_")]
         elif package == "torch":
             broken.append(Broken(source.path, found.line, "a page imports torch"))

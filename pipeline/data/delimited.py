@@ -30,11 +30,13 @@ def read_delimited(text: Text, suffix: str, name: str, options: ReadOptions, log
     csv.field_size_limit(options.limits.cell_chars)
     sample = _sample(text.path, name, options)
     delimiter = options.delimiter or _delimiter(sample, _PRIOR.get(suffix, ","), log)
+    spaced = any(f'{delimiter} "' in line for line in sample) and not any(f'{delimiter}"' in line for line in sample)
     head = list(_records(sample, delimiter))
     width = max((len(row) for row, _ in head), default=0)
     check_shape(text.lines, width, name, options.limits)
-    parsed = _fast(text, head, delimiter, name, options, log) or _careful(text.path, delimiter, name, options, log)
-    parsed.facts.update(encoding=text.encoding, delimiter=delimiter)
+    parsed = None if spaced else _fast(text, head, delimiter, name, options, log)
+    parsed = parsed or _careful(text.path, delimiter, spaced, name, options, log)
+    parsed.facts.update(encoding=text.encoding, delimiter=delimiter if parsed.table.num_columns > 1 else None)
     return parsed
 
 
@@ -161,9 +163,9 @@ def _arrow(path: Path, width: int, delimiter: str) -> pa.Table | None:
         return None  # not an even table: the careful reader finds out where and says so
 
 
-def _careful(path: Path, delimiter: str, name: str, options: ReadOptions, log: Log) -> Parsed:
+def _careful(path: Path, delimiter: str, spaced: bool, name: str, options: ReadOptions, log: Log) -> Parsed:
     grid = Grid([], [])
-    for row, line in _all_records(path, delimiter, name, options, log):
+    for row, line in _all_records(path, delimiter, spaced, name, options, log):
         grid.rows.append(row)
         grid.lines.append(line)
         if len(row) > options.limits.columns:
@@ -171,12 +173,13 @@ def _careful(path: Path, delimiter: str, name: str, options: ReadOptions, log: L
     return to_columns(grid, name, options.header, log)
 
 
-def _all_records(path: Path, delimiter: str, name: str, options: ReadOptions, log: Log) -> Iterator[tuple[list[str], int]]:
+def _all_records(path: Path, delimiter: str, spaced: bool, name: str, options: ReadOptions, log: Log) -> Iterator[tuple[list[str], int]]:
+    """Rows with the line on which each begins. `spaced`: a blank after each delimiter, before the quotation mark, is no content."""
     odd = not _even_quotes(path)
     if odd:
         log.add("quotes", "The file has an odd number of quotation marks: one is not closed. Check the rows around long cells.")
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader, line = csv.reader(file, delimiter=delimiter), 1
+        reader, line = csv.reader(file, delimiter=delimiter, skipinitialspace=spaced), 1
         try:
             for row in reader:
                 if odd and reader.line_num - line > 1:

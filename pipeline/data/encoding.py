@@ -24,6 +24,8 @@ _BOMS = (
 _LIKELY = ["cp1252", "cp1250", "cp1251", "iso8859_2", "iso8859_15", "cp1253", "cp1254", "cp1255", "cp1256",
            "shift_jis", "gb18030", "big5", "euc_kr", "mac_roman", "cp437", "cp850"]  # fmt: skip
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_IN_WORD = re.compile("[a-z][\xa1-\xbf\xd7\xf7\ufffd][a-z]")
+_NEIGHBOURS = re.compile("[\xc0-\xff](?=[\xc0-\xff])")
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 
@@ -82,12 +84,23 @@ def _guess(path: Path, bad_at: int, log: Log) -> tuple[str, str]:
     valid = sum(len(hit) for hit in _MULTIBYTE.findall(sample))
     if valid > 2 * (len(_HIGH.findall(sample)) - valid):
         return "utf-8", "replace"
+    encoding = "cp1252" if _western(sample) else _by_statistics(sample)
+    log.add("encoding", f"The file is not UTF-8 (first at byte {bad_at:,}); it was read as {encoding}, which is a guess.")
+    return encoding, "replace"
+
+
+def _western(sample: bytes) -> bool:
+    """Read as cp1252, accented letters stand alone between plain ones and symbols stand between words, not in them."""
+    text = sample.decode("cp1252", "replace")
+    high = max(1, len(_HIGH.findall(sample)))
+    return len(_IN_WORD.findall(text)) <= 0.05 * high and len(_NEIGHBOURS.findall(text)) <= 0.2 * high
+
+
+def _by_statistics(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=_LIKELY).best()
-    encoding = best.encoding if best else "cp1252"
-    log.add("encoding", f"The file is not UTF-8 (first at byte {bad_at:,}); it was read as {encoding}, which is a guess.")
-    return encoding, "replace"
+    return best.encoding if best else "cp1252"
 
 
 def _count(path: Path, name: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from pipeline.data.cells import MISSING
 from pipeline.data.report import Log
 from pipeline.errors import Unreadable
 
@@ -60,9 +61,13 @@ def header_only(name: str, headers: Sequence[str]) -> Unreadable:
 
 
 def _without_blank(grid: Grid, log: Log) -> Grid:
-    wide = any(len(row) > 1 for row in grid.rows)
-    keep = [bool(row) and (not wide or any(cell.strip() for cell in row)) for row in grid.rows]
-    last = max((i for i, kept in enumerate(keep) if kept), default=-1)
+    """Leave out blank rows; in a table of one column a blank line between others is a missing cell, and stays."""
+    filled = [any(cell.strip() for cell in row) for row in grid.rows]
+    last = max((i for i, full in enumerate(filled) if full), default=-1)
+    if all(len(row) <= 1 for row in grid.rows) and any(filled):
+        start = filled.index(True)
+        return Grid([row or [""] for row in grid.rows[start : last + 1]], grid.lines[start : last + 1])
+    keep = filled
     for i in range(last):
         if not keep[i]:
             log.add("blank_row", "A blank row was left out.", grid.lines[i], exact=True)
@@ -103,10 +108,10 @@ def is_value(cell: str) -> bool:
 
 
 def has_header(first: Sequence[str], second: Sequence[str] | None, header: str) -> bool:
-    """Whether the first row names the columns: it does unless every filled cell of it is a number or a date."""
+    """Whether the first row names the columns: it does unless every cell of it is a number, a date or a mark for "missing"."""
     if header != "auto":
         return header == "first"
-    filled = [cell for cell in first if cell.strip()]
+    filled = [cell for cell in first if cell.strip() not in MISSING]
     if not filled or not all(is_value(cell) for cell in filled):
         return True
     # Years as column names: distinct numbers of four digits above other values.

@@ -39,6 +39,17 @@ class Column(BaseModel):
     true_values: tuple[str, ...] = ()
     false_values: tuple[str, ...] = ()
 
+    def label(self, value: object) -> object:
+        """A value as the file wrote it: a yes/no column is stored as truth values and still answers "yes"."""
+        if self.dtype != "bool" or not (self.true_values and self.false_values):
+            return value
+        return self.true_values[0] if value else self.false_values[0]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The levels as the file wrote them, most frequent first."""
+        return tuple(str(self.label(level == "True")) if self.dtype == "bool" else level for level in self.levels)
+
 
 class Schema(BaseModel):
     """The columns of a table, in order, and its number of rows."""

@@ -135,13 +135,13 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     def _parts(self, dates: pd.Series) -> list[str]:
         timed = bool((dates.dropna() != dates.dropna().dt.normalize()).any())
-        return ["year", "month", "day", "weekday", "dayofyear", *(["hour"] if timed else []), *(["days since 1970"] if self.elapsed else [])]
+        return ["year", "month", "day", "weekday", "day of year", *(["hour"] if timed else []), *(["days since 1970"] if self.elapsed else [])]
 
     @staticmethod
     def _part(dates: pd.Series, part: str) -> pd.Series:
         if part == "days since 1970":
             return (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
-        return getattr(dates.dt, part).astype("float64")
+        return getattr(dates.dt, {"weekday": "day_of_week", "day of year": "day_of_year"}.get(part, part)).astype("float64")
 
 
 class TextColumns(TransformerMixin, BaseEstimator):

@@ -7,32 +7,15 @@ adaptive patience ends the fit, a deadline may end it earlier, and the best roun
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.catalog import Param
 from pipeline.models.facts import OnRound
 
 FEWEST = 50  # with fewer rows nothing is held back: five rows say nothing about a loss
 MOST_VALID = 20_000
 TOLERANCE = 1e-4  # gains below a ten-thousandth of the loss do not renew the patience
-
-EARLY_STOPPING = Param(
-    "early_stopping", "bool", True, "Stop early", tune=False,
-    help="Hold back a part of the training rows and stop when the model no longer gets better on them. "
-    "When off, the model learns from all rows for exactly the given number of rounds.",
-)  # fmt: skip
-
-
-def rounds(default: int, title: str = "Most trees", high: int = 10_000) -> Param:
-    """The parameter `n_estimators`: not searched, because early stopping finds it."""
-    text = "The fit stops here at the latest; as a rule it stops earlier, when more trees no longer help."
-    return Param("n_estimators", "int", default, title, text, low=1, high=high, log=True, unit="trees", tune=False)
-
-
-def learning_rate(default: float) -> Param:
-    text = "How much each tree may correct. Smaller is often a little better and takes proportionally longer."
-    return Param("learning_rate", "float", default, "Learning rate", text, low=0.005, high=0.2, log=True)
 
 
 def inner_split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,8 +57,8 @@ class Watch:
     nothing is held back.
     """
 
-    def __init__(self, on_round: OnRound | None = None, step: int = 1) -> None:
-        self.on_round, self.step = on_round, step
+    def __init__(self, on_round: OnRound | None = None, wait: Callable[[int], int] = patience) -> None:
+        self.on_round, self.wait = on_round, wait
         self.best, self.best_round, self._mark, self._mark_round = math.inf, 0, math.inf, 0
         self.improved = False
 
@@ -85,10 +68,10 @@ class Watch:
         else:
             self._note(round_, loss)
         asked = bool(self.on_round and self.on_round(round_, None if loss is None else -float(loss)))
-        waited = (round_ - self._mark_round) * self.step
-        return asked or (loss is not None and waited >= patience(self.best_round * self.step))
+        return asked or (loss is not None and round_ - self._mark_round >= self.wait(self.best_round))
 
     def _note(self, round_: int, loss: float) -> None:
+        loss = loss if math.isfinite(loss) else math.inf
         self.improved = loss < self.best or self.best_round == 0
         if self.improved:
             self.best, self.best_round = loss, round_

@@ -28,6 +28,7 @@ class Estimator:
         with limited(self.resources.threads):
             self.n_features_in_ = X.shape[1]
             target = self._target(y)
+            self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
             if not self._single():
                 self._learn(X, target, on_round)
         return self
@@ -35,7 +36,8 @@ class Estimator:
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row, or its number as float64."""
         if self.task == "regression":
-            return np.asarray(self._guarded(X), dtype=np.float64).reshape(-1)
+            values = np.full(X.shape[0], self.constant_) if self._single() else self._guarded(X)
+            return np.asarray(values, dtype=np.float64).reshape(-1)
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     @property
@@ -65,13 +67,14 @@ class Estimator:
         if not len(y):
             raise TrainingError("There are no rows to learn from; a model needs at least one.", "Check the filters and the split.")
         if self.task == "regression":
+            self.constant_ = float(y[0]) if (y == y[0]).all() else None
             return y.astype(np.float64)
         self.classes_, codes = np.unique(y, return_inverse=True)
         return codes.astype(np.int64)
 
     def _single(self) -> bool:
-        """A fold may hold a single class: then every row gets it."""
-        return self.task != "regression" and len(self.classes_) == 1
+        """A fold may hold a single class, or the same number everywhere: then every row gets it."""
+        return self.constant_ is not None if self.task == "regression" else len(self.classes_) == 1
 
     def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
         raise NotImplementedError
@@ -120,7 +123,7 @@ def sample_rows(y: np.ndarray, most: int, seed: int, classes: bool) -> np.ndarra
     if len(y) <= most:
         return np.arange(len(y))
     order = np.random.default_rng(seed).permutation(len(y))
-    if not classes:
-        return np.sort(order[:most])
-    _, first = np.unique(y[order], return_index=True)
-    return np.unique(np.concatenate([order[first], order[: max(0, most - len(first))]]))
+    if classes:
+        _, first = np.unique(y[order], return_index=True)
+        order = np.concatenate([order[first], np.delete(order, first)])
+    return np.sort(order[:most])

@@ -10,14 +10,14 @@ from pipeline.catalog import Param
 from pipeline.models.estimator import Estimator, sample_rows
 from pipeline.models.facts import OnRound, Resources, family
 
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 PARAMS = (
     Param("neighbours", "int", 15, "Neighbours", low=1, high=200, log=True, unit="rows",
           help="How many similar rows decide. Fewer follow the data closely, more smooth it."),
     Param("weights", "choice", "distance", "Weights", choices=("distance", "uniform"),
           help="Whether nearer rows count more."),
-    Param("distance", "choice", "manhattan", "Distance", choices=("manhattan", "euclidean"),
-          help="How the difference of two rows is measured. Manhattan minds single large differences less."),
+    Param("distance", "choice", "euclidean", "Distance", choices=("euclidean", "manhattan"),
+          help="How the difference of two rows is measured. Manhattan minds single large differences less, and is slower to predict."),
 )  # fmt: skip
 
 

@@ -1,0 +1,39 @@
+"""Quality: twelve checks, DQ001 to DQ012, and `check`, which runs them all and suggests what to do.
+
+To add one, write a function with `@check_entry(...)` in the file of its theme, or in a file of its own that is imported
+below. The page, the report, the contract test and the documentation row follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog
+from pipeline.data.schema import Schema
+from pipeline.quality import classes, gaps, identity, leakage, repeats, values  # noqa: F401 - importing registers the checks
+from pipeline.quality.entry import CheckFacts, Verdict, check_entry, examine, not_applicable, passed
+from pipeline.quality.report import Finding, Report
+from pipeline.quality.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CheckFacts", "Finding", "Report", "Subject", "Verdict", "check", "check_entry", "not_applicable", "passed"]
+
+
+def check(table: pd.DataFrame, schema: Schema, target: str | None = None, thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> Report:
+    """What is wrong with a table, and what to do about it: one finding for every check of the catalogue, in their order.
+
+    `table` has the canonical types of `schema`. Without a `target`, checks that need one say so. `thresholds` overrides
+    parameters of single checks: {"DQ001": {"warn": 0.3}}. Neither the table nor the schema is changed.
+
+    Raises UnknownName when there is no such target or threshold, PlanError when a threshold is out of its bounds.
+    """
+    if target is not None:
+        schema[target]
+    subject, given = Subject(table, schema, target), thresholds or {}
+    for code in given:
+        catalog.get("check", code)
+    findings = tuple(examine(entry, subject, given.get(entry.name)) for entry in catalog.entries("check"))
+    return Report(findings=findings, rows=subject.rows, columns=len(subject.names), target=target)

@@ -1,0 +1,201 @@
+"""A run as it happens: its events folded into what a page shows, and the parts that draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages import _charts, _judged, _plan, _ui
+from pipeline import TrainyardError, entry
+
+if TYPE_CHECKING:
+    from pipeline.store import Event, Run, Store
+
+LOG_LINES = 200
+STALLED_SECONDS = 10
+WORKER_SECONDS = 10
+
+
+@dataclass
+class Story:
+    """What the events up to number `after` say; kept per session, so that a page reads each event once."""
+
+    after: int = 0
+    trials: dict[int, dict[str, Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    doing: str = ""
+
+    def catch_up(self, store: Store, run_id: str) -> None:
+        while events := store.events(run_id, after=self.after):
+            for event in events:
+                self._take(event)
+            self.after = events[-1].seq
+
+    def _take(self, event: Event) -> None:
+        told = event.payload
+        if event.kind == "trial":
+            self.trials[told["number"]] = {**told, "title": _judged.family_title(told["family"])}
+        elif event.kind == "warning" and told["message"] not in self.warnings:
+            self.warnings.append(told["message"])
+        elif event.kind == "phase":
+            self.doing = told["message"]
+        line = _line(event.kind, told)
+        if line:
+            self.log = [*self.log[1 - LOG_LINES :], f"{event.at.astimezone():%H:%M:%S}  {line}"]
+
+
+def _line(kind: str, told: dict[str, Any]) -> str:
+    """An event as a line of the log; empty for what the page shows better elsewhere."""
+    if kind in ("phase", "warning", "log"):
+        return told["message"]
+    if kind == "fold":
+        return f"trial {told['number']} {told['family']}: fold {told['fold']} of {told['folds']} scored {_judged.number(told['score'])}"
+    if kind == "round":
+        return f"trial {told['number']}: fold {told['fold']}, round {told['iteration']}"
+    if kind == "trial":
+        return f"trial {told['number']} {told['family']}: {_judged.number(told['score'])} in {told['seconds']:.1f} s{' ' + told['message'] if told['message'] else ''}"
+    return "" if kind in ("progress", "best", "trial_started") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
+
+
+def story(run: Run) -> Story:
+    """The story so far, read up to now."""
+    kept: Story = st.session_state.setdefault(f"story_{run.id}", Story())
+    kept.catch_up(_ui.store(), run.id)
+    return kept
+
+
+def draw(run_id: str, polled: bool) -> None:
+    """The whole of a run. Drawn by one fragment; when the run has ended it asks for one full rerun, which ends the polling."""
+    with _ui.shown():
+        run = _ui.store().run(run_id)
+        told = story(run)
+    if polled and not run.active:
+        st.rerun()
+    head(run, told)
+    if run.state in ("failed", "interrupted", "cancelled"):
+        ending(run)
+    facts(run, told)
+    left, right = st.columns([7, 5])
+    with left:
+        chart(run, told)
+    with right:
+        trials(run, told)
+    for warning in told.warnings:
+        st.warning(_ui.md(warning), icon=":material/warning:")
+    with st.expander("Log", key="log", icon=":material/notes:"):
+        st.code("\n".join(told.log) or "Nothing yet.", language=None, height=280)
+
+
+def head(run: Run, told: Story) -> None:
+    with st.container(border=True, key="run_head"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _ui.badge(run)
+            st.markdown(_ui.md(_now(run, told)), width="stretch")
+            buttons(run)
+        if run.active:
+            st.progress(min(max(run.progress, 0.0), 1.0), text=_remaining(run))
+    if run.state == "queued" and _age(run.created) > WORKER_SECONDS:
+        st.warning(
+            "No worker has taken this run yet. One is started with the app; by hand: `python -m pipeline worker`. Its log is `logs/worker.log` in the home folder.",
+            icon=":material/warning:", title="Waiting for a worker",
+        )  # fmt: skip
+
+
+def _now(run: Run, told: Story) -> str:
+    if run.state == "queued":
+        return "Waiting for a worker"
+    if run.state == "stopping":
+        return "Stopping: the best so far is being judged"
+    if run.active:
+        quiet = _age(run.heartbeat) if run.heartbeat else 0
+        return f"The worker has not been heard of for {quiet:.0f} s" if quiet > STALLED_SECONDS else told.doing or "Starting"
+    seconds = (run.finished - run.started).total_seconds() if run.finished and run.started else None
+    return f"{run.trials_done} trials in {_ui.duration(seconds)}" if run.state == "done" else run.message
+
+
+def _remaining(run: Run) -> str:
+    share = f"{run.progress:.0%}"
+    return f"{share} · about {_ui.duration(run.eta_seconds)} left" if run.eta_seconds else share
+
+
+def _age(when: datetime | None) -> float:
+    return (datetime.now(UTC) - when).total_seconds() if when else 0.0
+
+
+def buttons(run: Run) -> None:
+    """Cancel in two steps while it is on; resume when it ended early."""
+    asking = f"asking_{run.id}"
+    if run.state in ("queued", "running") and not st.session_state.get(asking):
+        st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=st.session_state.update, args=({asking: True},))
+    elif run.state in ("queued", "running"):
+        st.markdown("Stop now and keep the best so far?")
+        _act("Stop the run", "cancel_yes", lambda: _ui.store().request_stop(run.id), asking, primary=True)
+        _act("Go on", "cancel_no", lambda: None, asking)
+    elif run.state in ("failed", "interrupted", "cancelled"):
+        name = f"Resume after {run.trials_done} trials" if run.trials_done else "Start again"
+        _act(name, "resume", lambda: _resume(run.id), asking, primary=True)
+
+
+def _act(title: str, key: str, verb: Callable[[], object], asking: str, primary: bool = False) -> None:
+    """A button that calls one verb and then draws the page anew, so that polling starts or ends."""
+    if st.button(title, key=key, type="primary" if primary else "secondary"):
+        st.session_state.pop(asking, None)
+        try:
+            verb()
+        except TrainyardError as error:
+            _ui.failure(error)
+            return
+        st.rerun()
+
+
+def _resume(run_id: str) -> None:
+    _ui.store().resume(run_id)
+    _plan.wake_worker()
+
+
+def ending(run: Run) -> None:
+    """Why it ended early, the cause first, and what can be done."""
+    word, icon, _ = _ui.STATES[run.state]
+    hint = _ui.md(run.hint) or "Resume goes on after the last finished trial."
+    (st.error if run.state == "failed" else st.info)(hint, icon=icon, title=_ui.md(run.message) or word)
+
+
+def facts(run: Run, told: Story) -> None:
+    metric = entry("metric", run.plan.metric)
+    best = run.best or {}
+    end = run.finished or datetime.now(UTC)
+    failed = sum(t["state"] == "failed" for t in told.trials.values())
+    _ui.cards([
+        (f"Best {metric.title} so far" if run.active else f"Best {metric.title}", _judged.number(best.get("score")), metric.help),
+        ("Family", _judged.family_title(best["family"]) if best.get("family") else "–"),
+        ("Trials", f"{len(told.trials)}" + (f" · {failed} failed" if failed else "")),
+        ("Time", _ui.duration((end - run.started).total_seconds()) if run.started else "–"),
+        ("Budget", _plan.spelled(run.plan)),
+    ])  # fmt: skip
+
+
+def chart(run: Run, told: Story) -> None:
+    metric = entry("metric", run.plan.metric)
+    st.subheader("Best score so far", anchor=False)
+    if not any(t["score"] is not None for t in told.trials.values()):
+        st.caption("The first trial appears here in a few seconds." if run.active else "No trial was finished.")
+        return
+    rows = [told.trials[number] for number in sorted(told.trials)]
+    fig = _charts.history(rows, metric=metric.title, greater=metric.facts.greater)
+    _charts.show(fig, f"history_{run.id[:6]}", f"{metric.title} of every trial in order, with the best so far")
+
+
+def trials(run: Run, told: Story) -> None:
+    st.subheader("Trials", anchor=False)
+    newest = sorted(told.trials.values(), key=lambda t: -t["number"])
+    rows = [{"Trial": t["number"], "Family": t["title"], "Score": t["score"], "Seconds": t["seconds"], "State": t["state"]} for t in newest]
+    if not rows:
+        st.caption("None yet.")
+        return
+    config = {"Score": st.column_config.NumberColumn(format="%.4f"), "Seconds": st.column_config.NumberColumn(format="%.1f")}
+    st.dataframe(rows, hide_index=True, column_config=config, height=300, key=f"trials_{run.id[:6]}", alt="The trials, newest first")

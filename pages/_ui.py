@@ -1,0 +1,450 @@
+"""What every page draws with: where we are (URL and store), forms from the catalogue, cards, badges, messages.
+
+    from pages import _ui
+    _ui.guard()                                   # first line of every page
+    at = _ui.page("Quality", "What is wrong with the data, and what to do about it")
+    _ui.need_dataset(at)                          # draws an empty state and stops the page when there is none
+    ...
+    _ui.next_step("The data is ready.", "pages/features.py", "Choose features")
+
+The URL holds ids (`?dataset=`, `?run=`), the store holds everything else. Every name that comes from data goes through
+`md` before it is put where Streamlit reads markdown: text, captions, labels, metrics, badges, toasts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from pipeline import Plan, Store, TrainyardError, entries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.catalog import Entry, Param
+    from pipeline.store import Dataset, Run
+
+# state -> (word, icon, colour): never colour alone.
+STATES: dict[str, tuple[str, str, str]] = {
+    "queued": ("Queued", ":material/schedule:", "gray"),
+    "running": ("Running", ":material/play_circle:", "blue"),
+    "stopping": ("Stopping", ":material/stop_circle:", "orange"),
+    "done": ("Done", ":material/check_circle:", "green"),
+    "failed": ("Failed", ":material/error:", "red"),
+    "cancelled": ("Cancelled", ":material/stop_circle:", "gray"),
+    "interrupted": ("Interrupted", ":material/warning:", "orange"),
+}
+TASK_TITLES = {"binary": "Yes or no", "multiclass": "Several classes", "regression": "Number"}
+TABLE_ROW = 35  # pixels, as UX.md has it
+
+
+@dataclass(frozen=True)
+class Current:
+    """Where the person is. `plan` is the draft for the dataset; `run` that of the URL, else the dataset's newest finished one."""
+
+    dataset: Dataset | None = None
+    plan: Plan | None = None
+    run: Run | None = None
+
+
+# --- frame -------------------------------------------------------------------------------------------------------------
+
+
+def guard() -> None:
+    """Undo Streamlit's legacy take-over of the folder `pages/`, which skips app.py when the first request is a deep link."""
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def store() -> Store:
+    """The store of this process; one per home."""
+    return _store(os.environ.get("TRAINYARD_HOME"))
+
+
+@st.cache_resource(show_spinner=False)
+def _store(home: str | None) -> Store:
+    return Store(home)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _dataset(_store: Store, home: str | None, dataset_id: str) -> Dataset:
+    return _store.dataset(dataset_id)
+
+
+def dataset(dataset_id: str) -> Dataset:
+    """The dataset of that id, kept in memory because it never changes (its rows are not). Raises NotFound."""
+    return _dataset(store(), os.environ.get("TRAINYARD_HOME"), dataset_id)
+
+
+def current() -> Current:
+    """Dataset, draft and run from the URL and the store. Raises NotFound for an id that is in the URL but not in the store."""
+    run_id, dataset_id = st.query_params.get("run"), st.query_params.get("dataset")
+    run = store().run(run_id) if run_id else None
+    if run is not None:
+        dataset_id = run.dataset_id
+    if not dataset_id:
+        return Current()
+    found = dataset(dataset_id)
+    return Current(found, store().draft(found.id), run or _latest(found.id))
+
+
+def _latest(dataset_id: str) -> Run | None:
+    runs = store().runs(dataset_id=dataset_id, limit=20)
+    return next((run for run in runs if run.state == "done"), runs[0] if runs else None)
+
+
+def page(title: str, caption: str) -> Current:
+    """The head of a page: title, one line, and chips that say what it is about. Stops the page when the URL names nothing we have."""
+    left, right = st.columns([5, 4], vertical_alignment="bottom")
+    with left:
+        st.title(title, anchor=False)
+        st.caption(caption)
+    try:
+        at = current()
+    except TrainyardError as error:
+        failure(error)
+        with st.container(horizontal=True):
+            st.page_link("pages/data.py", label="All datasets", icon=":material/table:")
+            st.page_link("pages/runs.py", label="All runs", icon=":material/play_circle:")
+        st.stop()
+    with right, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall", key="chips"):
+        _chips(at)
+    return at
+
+
+def _chips(at: Current) -> None:
+    if at.dataset is not None:
+        st.badge(md(label(at.dataset)), icon=":material/table:", color="gray")
+    if at.plan is not None:
+        st.badge(f"target {md(at.plan.target)}", icon=":material/target:", color="gray")
+    if at.run is not None and "run" in st.query_params:
+        st.badge(f"run {at.run.id[:6]}", icon=":material/play_circle:", color="gray")
+
+
+def need_dataset(at: Current) -> None:
+    """Draw the way to a first dataset and stop the page, when there is none."""
+    if at.dataset is None:
+        empty("No dataset yet", "Add a file or take a sample; everything on this page follows from it.", "pages/data.py", "Add a dataset")
+        st.stop()
+
+
+def need_plan(at: Current) -> None:
+    """Draw the way to choose a target and stop the page, when the dataset has no draft."""
+    need_dataset(at)
+    if at.plan is None:
+        empty("No target chosen yet", "Say which column is to be predicted; the plan is drafted from that.", "pages/features.py", "Choose the target")
+        st.stop()
+
+
+# --- moving about ------------------------------------------------------------------------------------------------------
+
+
+def here(**params: str | None) -> dict[str, str]:
+    """The query parameters of a link: the dataset and run of this page, with `params` put over them (None removes one)."""
+    kept = {name: st.query_params[name] for name in ("dataset", "run") if name in st.query_params}
+    if "dataset" in params and params["dataset"] != kept.get("dataset"):
+        kept.pop("run", None)
+    return {name: value for name, value in {**kept, **params}.items() if value}
+
+
+def go(page_file: str, **params: str | None) -> NoReturn:
+    """Open a page, the dataset and run of this one kept unless `params` say otherwise."""
+    st.switch_page(page_file, query_params=here(**params))
+
+
+def link(page_file: str, title: str, *, icon: str | None = None, help: str | None = None, **params: str | None) -> None:
+    """A link to a page, the dataset and run kept. `title` is markdown: put names from data through `md`."""
+    st.page_link(page_file, label=title, icon=icon, help=help, query_params=here(**params))
+
+
+def next_step(sentence: str, page_file: str, title: str, blocked: str | None = None, **params: str | None) -> None:
+    """The card at the foot of a page: one sentence, one button. `blocked` says what is missing and holds the button back."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="next_card"):
+        st.markdown(f"**Next.** {blocked or sentence}", width="stretch")
+        pressed = st.button(
+            title, key="next", type="primary", icon=":material/arrow_forward:", icon_position="right", disabled=bool(blocked), shortcut="Alt+Right"
+        )
+    if pressed:
+        go(page_file, **params)
+
+
+def empty(title: str, sentence: str, page_file: str | None = None, button: str = "", **params: str | None) -> None:
+    """An empty state: what would be here and the way to it."""
+    with st.container(border=True, key="empty"):
+        st.subheader(title, anchor=False)
+        st.markdown(sentence)
+        pressed = page_file is not None and st.button(button, key="empty_go", type="primary")
+    if pressed and page_file is not None:
+        go(page_file, **params)
+
+
+# --- saying things -----------------------------------------------------------------------------------------------------
+
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&\"'^=])")
+# Found in the text after markdown is parsed: directives and emoji (:x), addresses, and arrows that typography makes of --.
+_JOINTS = re.compile(r"(?<=[:@])(?=\S)|(?<=[wW]{3})(?=\.)|(?<=[-<>=~])(?=[-<>=~])|(?<=\()(?=[cCrRtT][mM]?\))")
+_JOINER = "\u2060"
+
+
+def md(text: object) -> str:
+    """Text from data as literal text where Streamlit reads markdown: no formatting, link, colour, icon, formula or HTML comes of it."""
+    return _MARKS.sub(r"\\\1", _JOINTS.sub(_JOINER, " ".join(str(text).split())))
+
+
+def label(dataset: Dataset) -> str:
+    """A dataset as a person knows it; plain text, put it through `md` for markdown."""
+    return f"{dataset.name} v{dataset.version}"
+
+
+def failure(error: TrainyardError) -> None:
+    """What was seen and what to do next; for a plan every problem, with links to the pages that mend them."""
+    problems = getattr(error, "problems", ())
+    if problems and hasattr(problems[0], "page"):
+        show_problems(problems)
+    else:
+        hint = f"\n\n{md(error.hint)}" if error.hint else ""
+        st.error(f"{md(error)}{hint}", icon=":material/error:")
+
+
+def show_problems(problems: Sequence) -> None:
+    """Every reason why a plan cannot run: message, hint, and a link to the page that mends it."""
+    for number, problem in enumerate(problems):
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"problem_{number}"):
+            st.markdown(f":red[:material/error:] {md(problem.message)} :gray[{md(problem.hint)}]", width="stretch")
+            link(f"pages/{problem.page}.py", f"Open {problem.page.title()}", icon=":material/arrow_forward:")
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Run a verb of ours: what it raises is shown on the page, and the page stops there. Anything else is a mistake of ours and surfaces."""
+    try:
+        yield
+    except TrainyardError as error:
+        failure(error)
+        st.stop()
+
+
+def badge(run: Run) -> None:
+    """The state of a run as a word with an icon."""
+    word, icon, color = STATES[run.state]
+    st.badge(word, icon=icon, color=color)  # type: ignore[arg-type]
+
+
+def metric_title(name: str) -> str:
+    """The title of a metric, or its name where this installation lacks it; markdown."""
+    return md(next((found.title for found in entries("metric") if found.name == name), name))
+
+
+def cards(facts: Iterable[tuple]) -> None:
+    """A row of metric cards of one height: (label, value) or (label, value, help). Labels and values are plain text."""
+    facts = list(facts)
+    for column, (name, value, *rest) in zip(st.columns(len(facts)), facts):
+        column.metric(md(name), md(value), border=True, height="stretch", help=rest[0] if rest else None)
+
+
+def evidence(seen: Mapping[str, Any]) -> None:
+    """The numbers behind a finding: what is per column or per value as tables, the rest as one line each."""
+    tables: dict[tuple, dict[str, dict]] = {}
+    lines = []
+    for name, value in seen.items():
+        title = name.replace("_", " ").capitalize()
+        if name != "thresholds" and isinstance(value, dict) and value and not any(isinstance(v, (dict, list)) for v in value.values()):
+            tables.setdefault(tuple(value), {})[title] = value
+        elif value not in (None, [], {}):
+            lines.append(f":gray[{md(title)}] {md(spelled(value))}")
+    if lines:
+        st.caption("  \n".join(lines))
+    for number, (names, columns) in enumerate(tables.items()):
+        table = {"Of": list(names), **{title: list(values.values()) for title, values in columns.items()}}
+        st.dataframe(table, key=f"evidence_{number}", hide_index=True, height=min(250, 38 + TABLE_ROW * len(names)), alt="The numbers behind this finding")
+
+
+def spelled(value: Any, most: int = 200) -> str:
+    """Any JSON value in words, shortened: numbers to four digits, lists and dicts as `a, b` and `name: value`."""
+    if isinstance(value, float):
+        said = f"{value:,.4g}"
+    elif isinstance(value, Mapping):
+        said = ", ".join(f"{name.replace('_', ' ')}: {spelled(item)}" for name, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        said = ", ".join(spelled(item) for item in value)
+    else:
+        said = str(value)
+    return said if len(said) <= most else said[: most - 1] + "…"
+
+
+def ago(when: datetime | None) -> str:
+    """How long ago, in words."""
+    if when is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - when).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: `8 s`, `2 min 05 s`, `1 h 12 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+# --- drafts and forms --------------------------------------------------------------------------------------------------
+
+
+def save(plan: Plan) -> None:
+    """Keep the draft in the store, where a refresh finds it."""
+    with shown():
+        store().save_draft(plan.dataset, plan)
+
+
+def synced(key: str, stored: Any) -> str:
+    """Make the widget `key` show `stored` whenever that changed elsewhere (an undo, another tab), and else leave it to the person."""
+    if st.session_state.get(f"{key}__seen", synced) != stored or key not in st.session_state:
+        st.session_state[key] = stored
+    st.session_state[f"{key}__seen"] = stored
+    return key
+
+
+def form_for(entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None) -> dict[str, Any]:
+    """Draw the parameters of a catalogue entry and return their values, defaults included.
+
+    `values` are those of the plan. `tunable=True` draws only what a search may explore, False only the others.
+    """
+    chosen: dict[str, Any] = {}
+    for param in entry.params:
+        if tunable is None or param.tune == tunable:
+            chosen[param.name] = _field(param, f"{key}_{param.name}", values.get(param.name, param.default))
+    return chosen
+
+
+def _field(param: Param, key: str, value: Any) -> Any:
+    title, help = md(param.title) + (f" ({md(param.unit)})" if param.unit else ""), md(param.help) or None
+    if param.kind == "bool":
+        return st.toggle(title, key=synced(key, bool(value)), help=help)
+    if param.kind == "choice":
+        return st.selectbox(title, param.choices, key=synced(key, value if value in param.choices else param.default), help=help)
+    if param.kind == "text":
+        return st.text_input(title, key=synced(key, str(value)), help=help)
+    return _number(param, key, value, title, help)
+
+
+def _number(param: Param, key: str, value: Any, title: str, help: str | None) -> int | float:
+    kind = int if param.kind == "int" else float
+    low, high = (None if bound is None else kind(bound) for bound in (param.low, param.high))
+    value = kind(value)
+    value = value if (low is None or value >= low) and (high is None or value <= high) else kind(param.default)
+    step = 1 if kind is int else _step(param)
+    spelled = "%d" if kind is int else "%g"
+    return st.number_input(title, low, high, key=synced(key, value), step=step, format=spelled, help=help)
+
+
+def _step(param: Param) -> float:
+    if param.low is None or param.high is None or param.log:
+        return max(abs(float(param.default)) / 10, 1e-6)
+    return (param.high - param.low) / 100
+
+
+# --- data --------------------------------------------------------------------------------------------------------------
+
+FILE_TYPES = ["csv", "tsv", "txt", "xlsx", "xls", "ods", "parquet", "pq", "json", "jsonl", "ndjson", "gz"]
+HEAD_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What pages draw of a table without reading it again: its first 2,000 rows, the facts of each column, its size in memory."""
+
+    head: pd.DataFrame
+    facts: list[dict[str, Any]]
+    memory: int  # bytes
+    missing: float  # share of all cells
+
+
+def seen(found: Dataset) -> Seen:
+    """What there is to see of a dataset; the whole table is read once per server, not once per rerun."""
+    return _seen(found, os.environ.get("TRAINYARD_HOME"), found.id)
+
+
+@st.cache_resource(show_spinner="Reading the table …", max_entries=16)
+def _seen(_found: Dataset, home: str | None, dataset_id: str) -> Seen:
+    from pipeline import profile
+
+    table = _found.table()
+    facts = profile(table, _found.schema)
+    cells = max(1, table.shape[0] * table.shape[1])
+    missing = sum(fact["missing"] for fact in facts) / cells
+    return Seen(table.head(HEAD_ROWS).copy(), facts, int(table.memory_usage(deep=True).sum()), missing)
+
+
+def rows_at(found: Dataset, positions: Iterable[int]) -> pd.DataFrame:
+    """Those rows of a dataset, by position; cached for the same positions."""
+    return _rows_at(found, os.environ.get("TRAINYARD_HOME"), found.id, tuple(sorted(set(positions))))
+
+
+@st.cache_resource(show_spinner="Reading the rows …", max_entries=32)
+def _rows_at(_found: Dataset, home: str | None, dataset_id: str, positions: tuple[int, ...]) -> pd.DataFrame:
+    return _found.table().iloc[list(positions)].set_axis(list(positions))
+
+
+def uploader(key: str, *, title: str = "Add a file") -> None:
+    """Take a file, keep its table as a dataset and open it; what is wrong with the file stays on the page until the next one."""
+    turn = st.session_state.setdefault(f"{key}_turn", 0)
+    file = st.file_uploader(title, FILE_TYPES, key=f"{key}_{turn}", help="CSV, TSV, Excel, OpenDocument, Parquet, JSON or JSON Lines, plain or gzip.")
+    if file is not None:
+        # A new key drops the bytes, which the uploader would otherwise hold twice for as long as the session lives.
+        st.session_state[f"{key}_turn"] = turn + 1
+        st.session_state[f"{key}_error"] = None
+        try:
+            with st.spinner("Reading the file …"):
+                added = _keep_file(file)
+        except TrainyardError as error:
+            st.session_state[f"{key}_error"] = error
+            st.rerun()
+        st.toast(f"Added {md(label(added))}", icon=":material/check_circle:")
+        go("pages/data.py", dataset=added.id)
+    if st.session_state.get(f"{key}_error"):
+        failure(st.session_state[f"{key}_error"])
+
+
+def _keep_file(file: Any) -> Dataset:
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(dir=store().home / "tmp") as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        return store().add_dataset(_stem(file.name), path, file_name=file.name)
+
+
+def _stem(file_name: str) -> str:
+    """`sales.2024.csv.gz` -> `sales.2024`; a name that is all extension stays as it is."""
+    name = file_name.removesuffix(".gz")
+    stem, dot, extension = name.rpartition(".")
+    return stem if dot and stem and extension.lower() in FILE_TYPES else name or file_name
+
+
+def retarget(found: Dataset, target: str, plan: Plan | None, task: str | None = None) -> Plan:
+    """A draft for another target or task. Recipe, split, budget and the fixes that still make sense are kept."""
+    fresh = Plan.draft(found.schema, target, dataset=found.id, task=task)  # type: ignore[arg-type]
+    if plan is None:
+        return fresh
+    kept = plan.model_dump(mode="json", include={"recipe", "split", "search", "seed"})
+    roles = {column.name: column for column in plan.columns}
+    columns = [roles.get(column.name, column).model_dump(mode="json") for column in fresh.columns]
+    return fresh.change(**kept, columns=columns).accept(fix for fix in plan.fixes if not fix.metric)

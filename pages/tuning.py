@@ -1,0 +1,82 @@
+"""Tuning: how to look for better configurations, within which bounds, and what the latest run found."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages import _judged, _plan, _tuned, _ui
+from pipeline import entries, entry
+
+_ui.guard()
+
+
+def budget(plan) -> dict:
+    """Strategy and budget, as the plan's search."""
+    strategies = {e.name: e for e in entries("strategy")}
+    with st.container(border=True, key="search"):
+        st.subheader("Search", anchor=False)
+        known = plan.search.strategy if plan.search.strategy in strategies else next(iter(strategies))
+        strategy = st.selectbox("Strategy", list(strategies), format_func=lambda n: strategies[n].title, key=_ui.synced("strategy", known))
+        st.caption(_ui.md(strategies[strategy].help))
+        now = "Trials" if plan.search.trials is not None else "Seconds"
+        unit = st.segmented_control("Budget", ["Seconds", "Trials"], key=_ui.synced("unit", now), required=True)
+        if unit == "Trials":
+            given = st.number_input("Trials", 1, 10_000, key=_ui.synced("trials", plan.search.trials or 40), help="The baseline is extra.")
+        else:
+            given = st.number_input("Seconds", 5.0, 86_400.0, step=10.0, format="%g", key=_ui.synced("seconds", float(plan.search.seconds or 60)))
+        _plan.reproducible(unit == "Trials")
+    return {"strategy": strategy, "trials": given if unit == "Trials" else None, "seconds": given if unit == "Seconds" else None}
+
+
+def space(plan) -> None:
+    """The bounds of every tunable number of the chosen families: a stable table, its edits kept by one button."""
+    with st.container(border=True, key="space"):
+        st.subheader("Search space", anchor=False)
+        base = _plan.space_rows(plan)
+        if not base:
+            st.caption("None of the chosen families has a number to search over.")
+            return
+        numbers = st.column_config.NumberColumn
+        config = {"Low": numbers(format="%g", required=True), "High": numbers(format="%g", required=True), "Bounds": st.column_config.TextColumn(width=110)}
+        shown = [{name: row[name] for name in ("Family", "Parameter", "Low", "High", "Scale", "Bounds")} for row in base]
+        edited = st.data_editor(
+            shown, hide_index=True, column_config=config, disabled=["Family", "Parameter", "Scale", "Bounds"], height=330,
+            key=f"space_{plan.fingerprint()[:8]}", alt="Low and high of every parameter that the search may change",
+        )  # fmt: skip
+        wrong = _plan.space_problems(base, edited)
+        for sentence in wrong:
+            st.error(_ui.md(sentence), icon=":material/error:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Save the bounds", key="save_space", type="primary", disabled=bool(wrong) or edited == shown):
+                _ui.save(plan.change(families=_plan.with_space(plan, base, edited)))
+                st.rerun()
+            st.caption("Every family has its first turn with its defaults; the search then stays within these bounds.", width="stretch")
+
+
+def results(run) -> None:
+    """What the run in the URL, or the newest one, found."""
+    st.subheader("What the latest run found", anchor=False)
+    if run is None:
+        st.caption("No run yet.")
+        return
+    with _ui.shown():
+        trials = [{**vars(t), "title": _judged.family_title(t.family)} for t in _ui.store().trials(run.id)]
+    if not any(t["score"] is not None for t in trials):
+        st.caption("That run has no finished trial.")
+        return
+    _tuned.draw(run, trials, entry("metric", run.plan.metric))
+
+
+at = _ui.page("Tuning", "How to look for better configurations, and within which bounds")
+_ui.need_plan(at)
+left, right = st.columns([4, 8])
+with left:
+    search = budget(at.plan)
+with _ui.shown():
+    plan = at.plan.change(search=search)
+if plan != at.plan:
+    _ui.save(plan)
+with right:
+    space(plan)
+results(at.run)
+_ui.next_step(f"A run of this plan takes {_ui.md(_plan.spelled(plan))}.", "pages/models.py", "Back to models, to start")

@@ -1,0 +1,317 @@
+"""The command line: every verb that the pages have. `python -m pipeline --help` lists them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import TrainyardError, TrainingError
+
+JSON_HELP = "print JSON instead of words"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0 done, 1 refused or failed (one sentence and a hint on stderr), 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["worker"]:
+        from pipeline import worker
+
+        return worker.main(arguments[1:])
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except TrainyardError as error:
+        _err(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        return 1
+    except FileNotFoundError as error:
+        _err(f"error: There is no file {str(error.filename)!r}.\nhint: Check the path.\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description="Trainyard on the command line.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _train_options(_command(commands, "train", "train, evaluate and keep a model", train))
+    predict_ = _command(commands, "predict", "score a file with a kept model or a bundle", predict)
+    predict_.add_argument("model", help="name, name:version, name@alias, or a bundle file")
+    predict_.add_argument("data", help="the file to score")
+    predict_.add_argument("--out", required=True, metavar="PREDICTIONS.csv")
+    check_ = _command(commands, "check", "judge the quality of a file", check)
+    check_.add_argument("data")
+    check_.add_argument("--target", metavar="COL")
+    check_.add_argument("--json", action="store_true", help=JSON_HELP)
+    export_ = _command(commands, "export", "write a bundle that predicts outside the project, and prove it", export)
+    export_.add_argument("model", help="name, name:version or name@alias")
+    export_.add_argument("--to", required=True, metavar="PATH")
+    for name, run in (("runs", runs), ("models", models), ("datasets", datasets)):
+        _command(commands, name, f"list the {name}", run).add_argument("--json", action="store_true", help=JSON_HELP)
+    for name, run, help_ in (("resume", resume, "go on with a run from its finished trials"), ("cancel", cancel, "stop a run, keep its best")):
+        _command(commands, name, help_, run).add_argument("run_id", metavar="RUN")
+    _command(commands, "worker", "work on queued runs until idle (started by the app)", run=lambda args: 0)
+    return parser
+
+
+def _command(commands: Any, name: str, help_: str, run: Callable) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_, description=help_.capitalize() + ".")
+    parser.add_argument("--home", metavar="DIR", help="where everything is kept (default: $TRAINYARD_HOME, else the user's data folder)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", help="CSV, TSV, Excel, Parquet, JSON or JSON Lines, plain or gzip")
+    parser.add_argument("--target", required=True, metavar="COL")
+    parser.add_argument("--name", help="the model's name (default: the file's)")
+    parser.add_argument("--metric", metavar="M", help="what to optimise (default: roc_auc, log_loss or rmse, by task)")
+    parser.add_argument("--task", choices=("binary", "multiclass", "regression"), help="default: seen from the target")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--budget-seconds", type=_positive(float), metavar="S", help="default: 60")
+    budget.add_argument("--budget-trials", type=_positive(int), metavar="N", help="exactly reproducible; the baseline is extra")
+    parser.add_argument("--families", metavar="a,b,c", type=lambda text: [name.strip() for name in text.split(",") if name.strip()])
+    parser.add_argument("--plan", metavar="FILE", help="start from this plan (JSON) instead of a draft")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
+
+
+def _positive(kind: type) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    parse.__name__ = "number"  # argparse puts this name into its message
+    return parse
+
+
+def train(args: argparse.Namespace) -> int:
+    from pipeline.worker import run_here
+
+    store, path = _store(args), Path(args.data)
+    name = args.name or path.name.partition(".")[0]
+    dataset = store.add_dataset(name, path)
+    run = store.submit(_plan(args, dataset))
+    with _Bar(run.plan) as bar:
+        run = run_here(store, run.id, on_event=bar.on_event)
+    if run.state not in ("done", "cancelled"):
+        raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint or f"python -m pipeline resume {run.id}")
+    version = store.keep(run.id, name)
+    return _show_training(args, store, run, version)
+
+
+def _plan(args: argparse.Namespace, dataset: Any) -> Any:
+    from pipeline.plan import Plan
+    from pipeline.run import with_options
+
+    if args.plan:
+        plan = Plan.parse(Path(args.plan).read_bytes()).change(dataset=dataset.id, target=args.target)
+    else:
+        plan = Plan.draft(dataset.schema, args.target, dataset=dataset.id, task=args.task)
+    return with_options(
+        plan, budget_seconds=args.budget_seconds, budget_trials=args.budget_trials, metric=args.metric,
+        families=args.families or (), seed=args.seed,
+    )  # fmt: skip
+
+
+def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any) -> int:
+    evaluation, board = store.evaluation(run.id), store.leaderboard(run.id)
+    held = next(m for m in evaluation["holdout"]["metrics"] if m["name"] == run.plan.metric)
+    shown = {
+        "run": run.id, "model": f"{version.name}:{version.version}", "task": run.plan.task, "metric": run.plan.metric,
+        "holdout": held["value"], "interval": [held["low"], held["high"]], "leaderboard": board,
+        "seconds": round((run.finished - run.started).total_seconds(), 2), "state": run.state,
+    }  # fmt: skip
+    if args.json:
+        return _json(shown)
+    rows = [[r["title"], f"{r['score']:.5g}", "{:.5g} to {:.5g}".format(*r["interval"]), f"{r['seconds']:.1f}", _remark(r)] for r in board]
+    _table(["family", f"{held['title']} (cross-validated)", "95 % interval", "seconds", ""], rows)
+    _out(f"\n{held['title']} on {evaluation['holdout']['rows']:,} rows never trained on: {held['value']:.5g} ")
+    _out(f"(95 % interval {held['low']:.5g} to {held['high']:.5g})\nkept as {shown['model']}, run {run.id}\n")
+    return 0
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["baseline"]:
+        return "baseline"
+    return "within noise of the best" if row["tied"] else ""
+
+
+def predict(args: argparse.Namespace) -> int:
+    from pipeline.data import read
+
+    predictor = _predictor(args)
+    table, _ = read(args.data, types=False)
+    scored = predictor.score(table)
+    out = Path(args.out)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_bytes(scored.csv())
+    partial.replace(out)
+    for notice in scored.notices:
+        _err(f"note: {notice}\n")
+    counts = scored.table["verdict"].value_counts()
+    _err(f"{len(scored.table):,} rows: " + ", ".join(f"{n:,} {verdict}" for verdict, n in counts.items()) + f". Written to {out}.\n")
+    return 0
+
+
+def _predictor(args: argparse.Namespace) -> Any:
+    from pipeline.export import open_bundle
+    from pipeline.store.artifacts import load_verified
+
+    if Path(args.model).is_file():
+        return open_bundle(args.model, load_verified)
+    return _store(args).predictor(args.model)
+
+
+def check(args: argparse.Namespace) -> int:
+    from pipeline import quality
+    from pipeline.data import infer, read
+
+    table, imported = read(args.data, types=False)
+    table, schema = infer(table)
+    report = quality.check(table, schema, args.target)
+    if args.json:
+        return _json({**report.model_dump(mode="json"), "import": imported.model_dump(mode="json")})
+    for problem in imported.problems:
+        _out(f"import   {problem.message}\n")
+    marks = {"passed": "passed  ", "not_applicable": "n/a     "}
+    for f in report.findings:
+        _out(f"{marks.get(f.status, f.severity.ljust(8))} {f.code} {f.title}: {f.reason or f.explanation}\n")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    from pipeline.export import export_model
+
+    store = _store(args)
+    made = export_model(store, store.model(args.model), args.to)
+    _out(f"{made.path}  sha256 {made.sha256}\n")
+    _out(f"proved: {made.rows_compared} rows in a new process, largest difference {made.largest_difference:.3g}\n")
+    return 0
+
+
+def runs(args: argparse.Namespace) -> int:
+    found = [
+        {"run": r.id, "dataset": r.dataset_id, "target": r.plan.target, "metric": r.plan.metric, "state": r.state,
+         "trials": r.trials_done, "best": (r.best or {}).get("score"), "created": r.created.isoformat(), "message": r.message}
+        for r in _store(args).runs()
+    ]  # fmt: skip
+    return _list(args, found)
+
+
+def models(args: argparse.Namespace) -> int:
+    store = _store(args)
+    found = [
+        {"model": f"{v.name}:{v.version}", "run": v.run_id, "aliases": [a for a, n in store.aliases(v.name).items() if n == v.version],
+         "created": v.created.isoformat(), "content_sha256": v.content_sha256}
+        for v in store.versions()
+    ]  # fmt: skip
+    return _list(args, found)
+
+
+def datasets(args: argparse.Namespace) -> int:
+    found = [
+        {"dataset": d.id, "name": d.name, "version": d.version, "rows": d.rows, "columns": d.columns, "sha256": d.sha256,
+         "created": d.created.isoformat()}
+        for d in _store(args).datasets()
+    ]  # fmt: skip
+    return _list(args, found)
+
+
+def resume(args: argparse.Namespace) -> int:
+    from pipeline.worker import run_here
+
+    store = _store(args)
+    run = store.resume(args.run_id)
+    with _Bar(run.plan) as bar:
+        run = run_here(store, run.id, on_event=bar.on_event)
+    if run.state not in ("done", "cancelled"):
+        raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint)
+    _out(f"run {run.id}: {run.state}, {run.trials_done} trials\n")
+    return 0
+
+
+def cancel(args: argparse.Namespace) -> int:
+    run = _store(args).request_stop(args.run_id)
+    _out(f"run {run.id}: {run.state}\n")
+    return 0
+
+
+class _Bar:
+    """The progress of a run on the terminal: on stderr, so that stdout has only the answer."""
+
+    def __init__(self, plan: Any) -> None:
+        from tqdm import tqdm
+
+        form = "{percentage:3.0f}%|{bar:30}| {elapsed}{postfix}"
+        self._bar = tqdm(total=1.0, file=sys.stderr, bar_format=form, leave=False)
+        self._metric, self._best, self._doing = plan.metric, "", ""
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def on_event(self, kind: str, payload: dict[str, Any]) -> None:
+        if kind == "phase":
+            self._doing = payload["message"]
+        elif kind == "best":
+            self._best = f" · best {payload['family']} {self._metric} {payload['score']:.5g}"
+        elif kind == "progress":
+            self._bar.update(max(0.0, payload["progress"] - self._bar.n))
+        elif kind == "warning":
+            self._bar.write(f"note: {payload['message']}", file=sys.stderr)
+        self._bar.set_postfix_str(f"{self._doing}{self._best}")
+
+
+def _store(args: argparse.Namespace) -> Any:
+    from pipeline.store import Store
+
+    return Store(args.home)
+
+
+def _list(args: argparse.Namespace, found: list[dict[str, Any]]) -> int:
+    if args.json:
+        return _json(found)
+    if not found:
+        _out("Nothing yet.\n")
+        return 0
+    _table(list(found[0]), [[_word(value) for value in row.values()] for row in found])
+    return 0
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        _out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+
+
+def _json(value: Any) -> int:
+    _out(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    return 0
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _err(text: str) -> None:
+    sys.stderr.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

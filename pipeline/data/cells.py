@@ -1,0 +1,171 @@
+"""The one set of rules that turns the text of a cell into a value: at import, at inference and at scoring alike.
+
+All work is done on the distinct texts of a column and spread over its rows at the end.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A"})
+PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
+LARGEST_EXACT = 2**53
+_TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
+_INTEGER = r"[+-]?[0-9]+"
+_POINT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_COMMA = r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_GROUPED_BY_COMMA = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+_GROUPED_BY_POINT = r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?"
+_INFINITE = r"(?i)[+-]?inf(?:inity)?"
+_CODE = r"[+-]?0[0-9][0-9.,]*"
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """A column of text as its distinct stripped texts: `codes` has a position per row, -1 where the cell is missing."""
+
+    codes: np.ndarray
+    texts: pd.Series
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
+
+    @property
+    def known(self) -> int:
+        return int((self.codes >= 0).sum())
+
+    def spread(self, values: np.ndarray, missing: Any) -> np.ndarray:
+        """One value per row out of one value per distinct text."""
+        if not len(values):
+            return np.full(len(self.codes), missing, dtype=values.dtype)
+        out = values[self.codes]
+        out[self.codes < 0] = missing
+        return out
+
+
+def distinct(series: pd.Series) -> Distinct:
+    """The distinct texts of a `str` column, blanks around them gone, missing marks (NA, null …) counted as missing."""
+    codes, uniques = pd.factorize(series)
+    stripped = pd.Series(uniques, dtype="str").str.strip()
+    again, texts = pd.factorize(stripped.mask(stripped.isin(MISSING)))
+    codes = np.where(codes >= 0, again[codes] if len(again) else -1, -1)
+    return Distinct(codes, pd.Series(texts, dtype="str"))
+
+
+def is_text(series: pd.Series) -> bool:
+    return isinstance(series.dtype, pd.StringDtype)
+
+
+def as_text(series: pd.Series) -> pd.Series:
+    """Any column as a `str` column: whole numbers without a point, dates in ISO 8601, missing cells missing."""
+    if is_text(series):
+        return series.astype("str")
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return as_text(series.astype(series.cat.categories.dtype))
+    if pd.api.types.is_bool_dtype(series.dtype) or not pd.api.types.is_object_dtype(series.dtype):
+        return pd.Series([_cell(v) for v in series.tolist()], index=series.index, dtype="str", name=series.name)
+    return series.map(_cell).astype("str")
+
+
+def _cell(value: Any) -> str | None:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (float, np.floating)):
+        return None if np.isnan(value) else _number(float(value))
+    if isinstance(value, decimal.Decimal):
+        return None if value.is_nan() else format(value, "f")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (list, dict, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < LARGEST_EXACT else repr(value)
+
+
+# Numbers
+
+
+def has_codes(texts: pd.Series) -> bool:
+    """True when any text is a number with a leading zero: a postcode or an article number, not a quantity."""
+    return bool(texts.str.fullmatch(_CODE).any())
+
+
+def decimal_mark(texts: pd.Series) -> str:
+    """"," when more texts can only be numbers with a decimal comma than can only be numbers with a decimal point."""
+    comma = texts.str.fullmatch(_COMMA) & texts.str.contains(",", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_COMMA)
+    comma |= texts.str.fullmatch(_GROUPED_BY_POINT) & texts.str.contains(",", regex=False)
+    point = texts.str.fullmatch(_POINT) & texts.str.contains(".", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_POINT)
+    point |= texts.str.fullmatch(_GROUPED_BY_COMMA) & texts.str.contains(".", regex=False)
+    return "," if comma.sum() > point.sum() else "."
+
+
+def plain_numbers(texts: pd.Series, mark: str) -> pd.Series:
+    """The texts with a point as decimal mark and no grouping; missing where the text is not a number."""
+    plain, grouped = (_COMMA, _GROUPED_BY_POINT) if mark == "," else (_POINT, _GROUPED_BY_COMMA)
+    in_groups = texts.str.fullmatch(grouped)
+    clean = texts.mask(in_groups, texts.str.replace("." if mark == "," else ",", "", regex=False))
+    ok = clean.str.fullmatch(plain)
+    if mark == ",":
+        clean = clean.str.replace(",", ".", regex=False)
+    return clean.where(ok | texts.str.fullmatch(_INFINITE))
+
+
+def to_floats(plain: pd.Series) -> np.ndarray:
+    """float64, correctly rounded; NaN where the text is missing, and where the number is infinite."""
+    values = np.array([np.nan if text is None else float(text) for text in _or_none(plain)], dtype=np.float64)
+    return np.where(np.isinf(values), np.nan, values)
+
+
+def all_integers(plain: pd.Series) -> bool:
+    return bool(plain.dropna().str.fullmatch(_INTEGER).all())
+
+
+def too_large(plain: pd.Series) -> bool:
+    """True when a whole number is beyond 2^53, where a float would round it."""
+    whole = plain.dropna()
+    long = whole[whole.str.fullmatch(_INTEGER) & (whole.str.len() >= 16)]
+    return any(abs(int(text)) > LARGEST_EXACT for text in long)
+
+
+def _or_none(texts: pd.Series) -> list[str | None]:
+    return [None if text is pd.NA or text != text else text for text in texts.tolist()]
+
+
+# Booleans
+
+
+def boolean_words(texts: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The spellings of true and of false when the column holds nothing else, else None."""
+    if not 1 <= len(texts) <= 12:
+        return None
+    seen = {text: text.lower() for text in texts.tolist()}
+    for yes, no in PAIRS:
+        lower = set(seen.values())
+        if lower <= {yes, no} and (len(lower) == 2 or yes in ("true", "yes")):
+            return tuple(t for t, low in seen.items() if low == yes), tuple(t for t, low in seen.items() if low == no)
+    return None
+
+
+def to_booleans(texts: pd.Series, true_values: tuple[str, ...], false_values: tuple[str, ...]) -> np.ndarray:
+    """1.0, 0.0, and NaN where a text is neither. True, 1 and the column's own spellings count, in any case."""
+    yes = _TRUE | {word.lower() for word in true_values}
+    no = _FALSE | {word.lower() for word in false_values}
+    # A column that only ever said "yes" must still understand "no".
+    for one, other in PAIRS:
+        if one in yes or other in no:
+            yes, no = yes | {one}, no | {other}
+    lower = [text.lower() for text in texts.tolist()]
+    return np.array([1.0 if word in yes else 0.0 if word in no else np.nan for word in lower], dtype=np.float64)

@@ -1,0 +1,57 @@
+"""Parquet: typed columns that somebody else wrote. The footer is checked before any column is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.data.formats import check_expansion, check_shape
+from pipeline.data.report import Log, ReadOptions
+from pipeline.data.rows import Parsed
+from pipeline.errors import Unreadable
+
+
+def read_parquet(path: Path, name: str, options: ReadOptions, log: Log) -> Parsed:
+    """The columns of a Parquet file, with the types that it states. Nested cells become JSON text, and are reported."""
+    import pyarrow.parquet as parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        meta = file.metadata
+        check_shape(meta.num_rows, meta.num_columns, name, options.limits)
+        check_expansion(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)), 1 << 62, name, options.limits)
+        table = file.read()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise Unreadable(f"{name} cannot be read as Parquet: {error}.", "The upload may be cut short. Write the file again.") from error
+    if not table.num_rows or not table.num_columns:
+        raise Unreadable(f"{name} has {table.num_columns} columns and no rows.", "Upload a table with at least one row.")
+    columns = [_plain(column, str(header), log) for column, header in zip(table.columns, table.column_names, strict=True)]
+    return Parsed(pa.table(columns, names=[str(i) for i in range(len(columns))]), list(map(str, table.column_names)))
+
+
+def _plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:
+    """A column of a type that a table has: dictionaries decoded, decimals and nested values as text."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        column, kind = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type), kind.storage_type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type), header, log)
+    if pa.types.is_nested(kind):
+        log.add("nested", f"The column {header!r} holds lists or objects; they were kept as JSON text.", exact=True)
+        return _texts(column, lambda value: json.dumps(value, ensure_ascii=False, default=str))
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        log.add("binary", f"The column {header!r} holds bytes; they were read as UTF-8 text.")
+        return _texts(column, lambda value: value.decode("utf-8", "replace"))
+    if pa.types.is_decimal(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return _texts(column, lambda value: str(value.total_seconds()) if hasattr(value, "total_seconds") else str(value))
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    return column.cast(pa.float64()) if pa.types.is_float16(kind) else column
+
+
+def _texts(column: pa.ChunkedArray, text: Callable[[Any], str]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array([None if v is None else text(v) for v in column.to_pylist()], pa.string())])

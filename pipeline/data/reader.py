@@ -1,0 +1,140 @@
+"""From a file to a table. Nothing in a file is parsed in this process: it starts the box and waits for what it leaves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from pipeline import errors
+from pipeline.data.box import ANSWER, JOB, TABLE, Answer, Job
+from pipeline.data.report import ImportReport, ReadOptions
+from pipeline.data.schema import Schema
+from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SMALLER = "Upload fewer rows or columns, or the same table as Parquet."
+_DEFAULTS = ReadOptions()
+
+
+def read(path: Path | str, *, types: bool = True, name: str | None = None, options: ReadOptions = _DEFAULTS) -> tuple[pd.DataFrame, ImportReport]:
+    """The table in a file, and everything that was detected or repaired on the way.
+
+    `name` is what the owner calls the file when `path` is not (its extension counts). `types=False` leaves every cell as
+    the text in the file. Raises FileRefused (type, size, cost), Unreadable (damaged, empty), NotFound (no such file).
+    """
+    table, _, report = in_box(path, types=types, name=name, options=options)
+    return table, report
+
+
+def load(path: Path | str, *, name: str | None = None, options: ReadOptions = _DEFAULTS) -> tuple[pd.DataFrame, Schema, ImportReport]:
+    """`read` with types, and the schema that says how the text was read: what scoring needs to read alike."""
+    table, schema, report = in_box(path, types=True, name=name, options=options)
+    assert schema is not None
+    return table, schema, report
+
+
+def in_box(
+    path: Path | str, *, types: bool, name: str | None = None, options: ReadOptions = _DEFAULTS, on_start: Callable[[int], None] | None = None
+) -> tuple[pd.DataFrame, Schema | None, ImportReport]:
+    """Parse in a child process under the limits of `options`. `on_start` is told the process id of the child."""
+    path = Path(path)
+    name = name or path.name
+    _check_size(path, name, options)
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-box-"))
+    try:
+        job = Job(path=str(path.resolve()), name=name, types=types, options=options)
+        (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
+        _run(folder, job, on_start)
+        answer = _answer(folder, name)
+        return _table(folder), answer.table_schema, answer.report or ImportReport()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_size(path: Path, name: str, options: ReadOptions) -> None:
+    if not path.is_file():
+        raise NotFound(f"There is no file {name!r}.", "Check the path, or upload the file again.")
+    size = path.stat().st_size
+    if size > options.limits.file_bytes:
+        raise FileRefused(f"{name} has {size / 1e9:.2f} GB; at most {options.limits.file_bytes / 1e9:.2f} GB are read.", _SMALLER)
+
+
+def _run(folder: Path, job: Job, on_start: Callable[[int], None] | None) -> None:
+    seconds = job.options.limits.wall_seconds
+    with open(folder / "log", "wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.data.box", str(folder)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(folder), cwd=folder, start_new_session=True,
+        )  # fmt: skip
+        try:
+            if on_start:
+                on_start(child.pid)
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            _end(child)
+    if code is None:
+        raise FileRefused(f"Reading {job.name} took more than {seconds:g} seconds and was stopped.", _SMALLER)
+    if code != 0:
+        raise _death(code, job)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The parent's, with this package first on the path, few memory arenas, and temporary files where they are swept."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONIOENCODING": "utf-8", "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "TMPDIR": str(folder)}  # fmt: skip
+
+
+def _end(child: subprocess.Popen) -> None:
+    """End the child's whole session, if any of it is left, and collect it."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _death(code: int, job: Job) -> TrainyardError:
+    limits = job.options.limits
+    if code == -signal.SIGXCPU:
+        return FileRefused(f"Reading {job.name} took more than {limits.cpu_seconds} seconds of computing and was stopped.", _SMALLER)
+    if code == -signal.SIGALRM:
+        return FileRefused(f"Reading {job.name} took more than {limits.wall_seconds:g} seconds and was stopped.", _SMALLER)
+    if code in (-signal.SIGKILL, -signal.SIGABRT):
+        return FileRefused(f"Reading {job.name} was ended by the system ({_signal(code)}), most likely for lack of memory.", _SMALLER)
+    how = _signal(code) if code < 0 else f"exit status {code}"
+    return Unreadable(f"{job.name} made the reader stop ({how}).", "The file may be damaged. Save it again, for example as CSV, and upload that.")
+
+
+def _signal(code: int) -> str:
+    return signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+
+
+def _answer(folder: Path, name: str) -> Answer:
+    try:
+        answer = Answer.model_validate_json((folder / ANSWER).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Unreadable(f"{name} made the reader stop without an answer.", "Save the table again, for example as CSV, and upload that.") from error
+    if answer.error is None:
+        return answer
+    kind = getattr(errors, answer.error, Unreadable)
+    raise kind(answer.message, answer.hint)
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    """The table that the box wrote, with the types that it had there (pandas keeps them in the file)."""
+    import pandas as pd
+
+    return pd.read_parquet(folder / TABLE, engine="pyarrow")

@@ -1,0 +1,189 @@
+"""The bundle: a zip that scores rows in a process of its own, and the proof that it scores them like the kept model."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog
+from pipeline.errors import ExportRefused, Unreadable
+from pipeline.export.parts import Contents, source_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.predictor import Predictor
+    from pipeline.store import ModelVersion, Store
+
+PROOF_ROWS = 200
+TOLERANCE = 1e-9
+MOST_BYTES = 4_000_000_000
+SUMS = "SHA256SUMS"
+FUTURE = "from __future__ import annotations"  # must stand first in a file, and reading all files as one text it does not
+# Runs predict.py and writes down the modules that scoring has loaded.
+WATCH = """
+import json, runpy, sys
+out, sys.argv = sys.argv[1], sys.argv[2:]
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit as end:
+    if end.code:
+        raise
+json.dump(sorted({name.partition('.')[0] for name in sys.modules}), open(out, 'w'))
+"""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A bundle that has proved itself: how many rows were compared, and the largest difference of any number."""
+
+    path: Path
+    sha256: str
+    rows_compared: int
+    largest_difference: float
+    packages: tuple[str, ...]
+
+
+def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exported:
+    """Write the bundle of a kept model to `to` (a zip, or a folder to put it in) and prove it.
+
+    The bundle is unpacked into an empty folder and run in a new, isolated process outside the project; its predictions
+    for up to 200 rows of the training table, some made awkward on purpose, must equal the kept model's to 1e-9.
+    Raises ExportRefused when they do not; then nothing is left at `to`.
+    """
+    path = _target(version, Path(to))
+    contents = Contents(
+        version=version, predictor=store.predictor(version), model=store.model_bytes(version), plan=store.run(version.run_id).plan,
+        evaluation=store.evaluation(version.run_id), leaderboard=store.leaderboard(version.run_id),
+    )  # fmt: skip
+    rows = _awkward(store.dataset(version.dataset_id).table(), contents.predictor.schema.names)
+    with tempfile.TemporaryDirectory(prefix="trainyard-export-") as folder:
+        draft = Path(folder) / "bundle.zip"
+        _write(draft, contents)
+        _, pins = _score_outside(draft, rows, Path(folder) / "first")
+        contents = replace(contents, packages=pins)
+        _write(draft, contents)
+        theirs, _ = _score_outside(draft, rows, Path(folder) / "second")
+        largest = _largest_difference(theirs, contents.predictor, rows)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(draft.read_bytes())
+        os.replace(partial, path)
+    return Exported(path, hashlib.sha256(path.read_bytes()).hexdigest(), len(rows), largest, pins)
+
+
+def open_bundle(path: str | Path, load: Any) -> Predictor:
+    """The predictor in a bundle file. `load(bytes, sha256)` verifies and opens it. A bundle is code: open only your own.
+
+    Raises Unreadable when the file is no bundle or any part of it differs from its checksum.
+    """
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            _refuse_bombs(bundle)
+            sums = _sums(bundle.read(SUMS).decode())
+            for name, digest in sums.items():
+                if hashlib.sha256(bundle.read(name)).hexdigest() != digest:
+                    raise Unreadable(f"{name} in the bundle {Path(path).name!r} is not as it was exported.", "Export the model again.")
+            return load(bundle.read("model.joblib"), sums["model.joblib"])
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise Unreadable(f"{Path(path).name!r} is not a bundle of Trainyard: {error}.", "Give a file made by `export`.") from error
+
+
+def _target(version: ModelVersion, to: Path) -> Path:
+    if to.suffix == ".zip":
+        return to
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in version.name) or "model"
+    return to / f"{safe}-{version.version}.zip"
+
+
+def _write(path: Path, contents: Contents) -> None:
+    files = {entry.name: entry.make(contents) for entry in catalog.entries("export")} | source_files()
+    files = {name: made.encode() if isinstance(made, str) else made for name, made in files.items()}
+    files[SUMS] = "".join(f"{hashlib.sha256(made).hexdigest()}  {name}\n" for name, made in sorted(files.items())).encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
+        for name, made in files.items():
+            bundle.writestr(zipfile.ZipInfo(name), made)  # a fixed date: the same model gives the same bytes
+
+
+def _awkward(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Rows as text, the way a file has them: shuffled columns, an emptied cell in every tenth row, a level nobody has seen."""
+    rows = table.sample(min(PROOF_ROWS, len(table)), random_state=0)[names[::-1]].astype(object).reset_index(drop=True)
+    rows = rows.where(rows.notna(), None)
+    for i in range(0, len(rows), 10):
+        rows.iloc[i, i // 10 % len(names)] = None
+        if not isinstance(rows.iloc[i, (i // 10 + 1) % len(names)], (int, float)):
+            rows.iloc[i, (i // 10 + 1) % len(names)] = "never seen before"
+    return rows
+
+
+def _score_outside(bundle: Path, rows: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Unpack the bundle and score the rows in a new process that knows nothing of this project."""
+    import pandas as pd
+
+    with zipfile.ZipFile(bundle) as zipped:
+        zipped.extractall(folder / "bundle")
+    rows.to_csv(folder / "rows.csv", index=False)
+    command = [sys.executable, "-I", "-c", WATCH, str(folder / "loaded.json"), str(folder / "bundle" / "predict.py")]
+    command += [str(folder / "rows.csv"), "--out", str(folder / "out.csv")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ExportRefused(f"The bundle did not run in a process of its own: {last}", "Report this with the run's log; nothing was exported.")
+    return pd.read_csv(folder / "out.csv", keep_default_na=False), _pins(set(json.loads((folder / "loaded.json").read_text())))
+
+
+def _pins(loaded: set[str]) -> tuple[str, ...]:
+    """The installed versions behind the modules that scoring loads, and behind those that reading any file format may load."""
+    reading = "\n".join(text.decode() for name, text in source_files().items() if name.startswith("pipeline/data/"))
+    loaded |= {module for node in ast.walk(ast.parse(reading.replace(FUTURE, ""))) for module in _modules(node)}
+    owners = importlib.metadata.packages_distributions()
+    names = {owner for module in loaded for owner in owners.get(module, ())}
+    return tuple(sorted(f"{name}=={importlib.metadata.version(name)}" for name in names))
+
+
+def _modules(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    return [(node.module or "").partition(".")[0]] if isinstance(node, ast.ImportFrom) else []
+
+
+def _largest_difference(theirs: pd.DataFrame, predictor: Predictor, rows: pd.DataFrame) -> float:
+    import pandas as pd
+
+    ours = pd.read_csv(_as_file(predictor, rows), keep_default_na=False)
+    numbers = [name for name in ours.columns if name.startswith("proba_") or (name == "prediction" and predictor.task == "regression")]
+    same = ours.drop(columns=numbers).astype(str).equals(theirs.drop(columns=numbers).astype(str))
+    largest = max((float((ours[n] - theirs[n]).abs().max()) for n in numbers), default=0.0)
+    if not same or not largest <= TOLERANCE:
+        raise ExportRefused(
+            f"The bundle does not predict like the model: largest difference {largest:.3g} (at most {TOLERANCE:g} is allowed).",
+            "Train again with the package versions that are installed now, and export that model.",
+        )
+    return largest
+
+
+def _as_file(predictor: Predictor, rows: pd.DataFrame) -> Any:
+    import io
+
+    text = rows.astype(object).where(rows.notna(), "").astype(str)
+    return io.BytesIO(predictor.score(text).csv())
+
+
+def _refuse_bombs(bundle: zipfile.ZipFile) -> None:
+    total = sum(item.file_size for item in bundle.infolist())
+    if total > MOST_BYTES:
+        raise Unreadable(f"The bundle would unpack to {total / 1e9:.1f} GB; at most {MOST_BYTES / 1e9:.0f} GB is read.", "Give a file made by `export`.")
+
+
+def _sums(text: str) -> dict[str, str]:
+    return {name: digest for digest, name in (line.split("  ", 1) for line in text.splitlines())}

@@ -1,0 +1,125 @@
+"""What goes into a bundle: one decorated function per file, `make(contents) -> text or bytes`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
+    from pipeline.predictor import Predictor
+    from pipeline.store import ModelVersion
+
+SOURCE = ("errors.py", "catalog.py", "device.py", "plan.py", "predictor.py", "data", "features", "models")
+INIT = '"""The part of Trainyard that scores rows, copied beside the model it belongs to."""\n'
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a part may draw on. `packages` are the pins that the bundle needs, as the proof has measured them."""
+
+    version: ModelVersion
+    predictor: Predictor
+    model: bytes
+    plan: Plan
+    evaluation: dict[str, Any]
+    leaderboard: list[dict[str, Any]]
+    packages: tuple[str, ...] = ()
+
+
+def part(name: str, *, title: str, help: str, order: int) -> Callable[[Callable], Callable]:
+    """Register a file of the bundle under its path in it."""
+    return catalog.register("export", name, title=title, help=help, order=order)
+
+
+@part("model.joblib", title="Model", help="The fitted recipe and models. Open it only with predict.py, which checks its SHA-256 first.", order=10)
+def model(contents: Contents) -> bytes:
+    return contents.model
+
+
+@part("plan.json", title="Plan", help="What was done, as data: the same plan on the same table trains the same model.", order=20)
+def plan(contents: Contents) -> str:
+    return contents.plan.model_dump_json(indent=1) + "\n"
+
+
+@part("schema.json", title="Schema", help="The columns that the model expects, how they are read, and what was seen in them.", order=30)
+def schema(contents: Contents) -> str:
+    return contents.predictor.schema.model_dump_json(indent=1) + "\n"
+
+
+@part("requirements.txt", title="Requirements", help="The exact packages that scoring loads, pinned.", order=40)
+def requirements(contents: Contents) -> str:
+    return "".join(f"{pin}\n" for pin in contents.packages)
+
+
+@part("predict.py", title="Scoring script", help="python predict.py ROWS.csv --out PREDICTIONS.csv, in any folder.", order=50)
+def predict(contents: Contents) -> str:
+    return (Path(__file__).parent / "predict_template.py").read_text()
+
+
+@part("MODEL_CARD.md", title="Model card", help="What the model is for, how good it is and on which rows, and what it was trained on.", order=60)
+def card(contents: Contents) -> str:
+    lines = [*_card_facts(contents), *_card_scores(contents), *_card_use(contents)]
+    return "\n".join(lines) + "\n"
+
+
+def source_files() -> dict[str, bytes]:
+    """The modules of this package that scoring needs, by their path in the bundle."""
+    root = Path(__file__).parents[1]
+    found = {"pipeline/__init__.py": INIT.encode()}
+    for name in SOURCE:
+        paths = [root / name] if (root / name).is_file() else sorted((root / name).rglob("*.py"))
+        found |= {f"pipeline/{path.relative_to(root).as_posix()}": path.read_bytes() for path in paths}
+    return found
+
+
+def _card_facts(contents: Contents) -> list[str]:
+    version, about = contents.version, contents.predictor.about
+    return [
+        f"# {_plain(version.name)}, version {version.version}",
+        "",
+        f"Predicts **{_plain(contents.plan.target)}** ({contents.plan.task}) with {about['family']}, the mean of {about['folds']} fold models.",
+        "",
+        f"- Trained on {about['training_rows']:,} rows; {contents.evaluation['holdout']['rows']:,} further rows were held out and used once.",
+        f"- Data: SHA-256 of the content {version.content_sha256}, of the file {version.file_sha256}.",
+        f"- Plan: fingerprint {about['plan']}, seed {contents.plan.seed}. Run {version.run_id}.",
+        f"- Parameters: `{json.dumps(about['params'], sort_keys=True)}`",
+    ]
+
+
+def _card_scores(contents: Contents) -> list[str]:
+    lines = ["", "## How good", "", "| metric | holdout | 95 % interval | cross-validated |", "|---|---|---|---|"]
+    crossed = {m["name"]: m["value"] for m in contents.evaluation["cv"]["metrics"]}
+    for m in contents.evaluation["holdout"]["metrics"]:
+        lines.append(f"| {m['title']} | {m['value']:.5g} | {m['low']:.5g} to {m['high']:.5g} | {crossed[m['name']]:.5g} |")
+    lines += ["", "Families tried, by cross-validation:", "", "| family | score | 95 % interval | |", "|---|---|---|---|"]
+    for row in contents.leaderboard:
+        low, high = row["interval"]
+        mark = "baseline" if row["baseline"] else "within noise of the first" if row["tied"] else ""
+        lines.append(f"| {row['title']} | {row['score']:.5g} | {low:.5g} to {high:.5g} | {mark} |")
+    return lines
+
+
+def _card_use(contents: Contents) -> list[str]:
+    columns = ", ".join(f"`{_plain(name)}`" for name in contents.predictor.schema.names)
+    return [
+        "",
+        "## Use",
+        "",
+        "`pip install -r requirements.txt`, then `python predict.py ROWS.csv --out PREDICTIONS.csv`. Each row gets a verdict: ok, note",
+        "(something harmless was put right) or check (the prediction rests on a guess; the reasons name the columns).",
+        "",
+        f"Expects these columns, in any order: {columns}.",
+        "",
+        "Not judged here: fairness between groups, and data from another time or place than the training rows.",
+    ]
+
+
+def _plain(name: str) -> str:
+    """A name from the data, without what Markdown or HTML would act on."""
+    return "".join(c if c.isalnum() or c in " _-.,:" else f"&#{ord(c)};" for c in name)

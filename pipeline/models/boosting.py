@@ -1,0 +1,77 @@
+"""What the boosters share: their common parameters, and which rows and how many rounds a fit gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.catalog import Param
+from pipeline.models.early_stopping import fixed_rounds, inner_split
+from pipeline.models.estimator import Estimator
+
+EARLY_STOPPING = Param(
+    "early_stopping", "bool", True, "Stop early", tune=False,
+    help="Hold back a part of the training rows and stop when the model no longer gets better on them. "
+    "When off, the model learns from all rows for exactly the given number of rounds.",
+)  # fmt: skip
+
+
+def rounds(default: int) -> Param:
+    """The parameter `n_estimators`: not searched, because early stopping finds it."""
+    text = "The fit stops here at the latest; as a rule it stops earlier, when more trees no longer help."
+    return Param("n_estimators", "int", default, "Most trees", text, low=1, high=10_000, log=True, unit="trees", tune=False)
+
+
+def learning_rate(default: float) -> Param:
+    text = "How much each tree may correct. Smaller is often a little better and takes proportionally longer."
+    return Param("learning_rate", "float", default, "Learning rate", text, low=0.005, high=0.2, log=True)
+
+
+def share(name: str, default: float, title: str, help: str, low: float = 0.4) -> Param:
+    """A share of rows or columns that each tree sees."""
+    return Param(name, "float", default, title, help, low=low, high=1.0, unit="share")
+
+
+class Boosted(Estimator):
+    """A booster. After a fit, `best_round_` is the number of rounds that the model keeps: a refit on all rows takes
+    `early_stopping=False` and about 1.1 times as many."""
+
+    best_round_: int
+
+    def contributions(self, X: Any) -> np.ndarray:
+        """What each column adds to the raw score: rows x (features + 1), or rows x classes x (features + 1); the last
+        is the base value. Raises NotImplementedError for a booster that has none of its own (see `explains`)."""
+        if self.model_ is None:  # nothing was learned: no column adds anything
+            return np.zeros((X.shape[0], X.shape[1] + 1))
+        return self._contributions(X)
+
+    @property
+    def explains(self) -> bool:
+        """Whether `contributions` can be asked for."""
+        return type(self)._contributions is not Boosted._contributions
+
+    def _contributions(self, X: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _parts(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the rows to learn from and of those held back (possibly none)."""
+        if self.params["early_stopping"]:
+            return inner_split(y, self.resources.seed)
+        return np.arange(len(y)), np.arange(0)
+
+    def _most_rounds(self, held_back: int) -> int:
+        most = self.params["n_estimators"]
+        if held_back or not self.params["early_stopping"]:
+            return most
+        return fixed_rounds(self.params["learning_rate"], most)
+
+    def _min_leaf(self, wanted: int, rows: int) -> int:
+        """At most a tenth of the rows, so that a small table can be split at all."""
+        return max(1, min(wanted, rows // 10))
+
+    def _objective(self, names: dict[str, Any]) -> Any:
+        """The entry of `names` ("binary", "multiclass", "regression") that fits the classes seen in training."""
+        if self.task == "regression":
+            return names["regression"]
+        return names["binary" if len(self.classes_) == 2 else "multiclass"]

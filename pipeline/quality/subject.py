@@ -1,0 +1,96 @@
+"""What the checks look at: a table with its schema and target, and the facts about columns that several checks need."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.schema import Kind, Schema
+from pipeline.plan import guess_task
+from pipeline.quality.report import MOST_EXAMPLES
+
+
+class Subject:
+    """One table under examination. Column facts are computed once and kept: every column is factorized at most once.
+
+    `features` are the names of all columns but the target; `task` is None without a target.
+    """
+
+    def __init__(self, table: pd.DataFrame, schema: Schema, target: str | None = None) -> None:
+        self.table, self.schema, self.target = table, schema, target
+        self.task = guess_task(schema, target) if target is not None else None
+        self.rows = len(table)
+        self.names = [column.name for column in schema.columns if column.name in table.columns]
+        self.features = [name for name in self.names if name != target]
+        self._codes: dict[str, tuple[np.ndarray, pd.Index]] = {}
+
+    def kind(self, name: str) -> Kind:
+        return self._kinds[name]
+
+    def of_kind(self, *kinds: Kind) -> list[str]:
+        return [name for name in self.features if self.kind(name) in kinds]
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        return {column.name: column.kind for column in self.schema.columns}
+
+    def codes(self, name: str) -> tuple[np.ndarray, pd.Index]:
+        """Codes (one per row, -1 for missing, numbered in order of first appearance) and the distinct values."""
+        if name not in self._codes:
+            codes, values = pd.factorize(self.table[name])
+            self._codes[name] = codes.astype(np.int32, copy=False), pd.Index(values)
+        return self._codes[name]
+
+    def counts(self, name: str) -> np.ndarray:
+        """How many rows have each distinct value, in the order of `codes`."""
+        codes, values = self.codes(name)
+        return np.bincount(codes[codes >= 0], minlength=len(values))
+
+    def missing(self, name: str) -> np.ndarray:
+        """True where the cell is missing, one per row."""
+        return self.codes(name)[0] < 0
+
+    def numbers(self, name: str) -> np.ndarray:
+        """The column as float64, missing as NaN; dates as microseconds. Only for numbers, booleans and dates."""
+        column = self.table[name]
+        if pd.api.types.is_datetime64_any_dtype(column):
+            ticks = column.astype("datetime64[us]").astype("int64").to_numpy(dtype="float64")
+            return np.where(column.isna().to_numpy(), np.nan, ticks)
+        return column.to_numpy(dtype="float64", na_value=np.nan)
+
+    def is_text(self, name: str) -> bool:
+        column = self.table[name]
+        return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column))
+
+    def is_number(self, name: str) -> bool:
+        column = self.table[name]
+        return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def positions(where: np.ndarray) -> tuple[int, ...]:
+    """The first positions at which `where` is true, at most 20: the example rows of a finding."""
+    return tuple(int(i) for i in np.flatnonzero(where)[:MOST_EXAMPLES])
+
+
+def listed(names: list[str] | tuple[str, ...], most: int = 3) -> str:
+    """Names for a sentence: 'a', 'b' and 4 more."""
+    shown = [repr(name) for name in names[:most]]
+    if len(names) > most:
+        return ", ".join(shown) + f" and {len(names) - most:,} more"
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else "none"
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 column', '1,200 columns'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 for a person, never rounded to 0 % or to 100 % when it is not."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"

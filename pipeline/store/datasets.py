@@ -1,0 +1,111 @@
+"""Datasets: immutable versions of tables, with the drafts and quality reports that belong to them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from pipeline.errors import NotFound
+from pipeline.plan import Plan
+from pipeline.store.artifacts import Artifacts
+from pipeline.store.engine import Database
+from pipeline.store.records import Dataset, checked_name, plain
+from pipeline.store.rows import DatasetRow, DraftRow, QualityRow, to_dataset
+
+
+class Datasets:
+    """What was uploaded."""
+
+    def __init__(self, database: Database, artifacts: Artifacts) -> None:
+        self._database, self._artifacts = database, artifacts
+
+    def add(self, name: str, path: Path, file_name: str | None) -> Dataset:
+        """Read the file in the box and keep its table. The same content under the same name is the same version."""
+        from pipeline.data import content_hash, load
+
+        checked_name("dataset", name)
+        file_name = checked_name("file", file_name or path.name)
+        table, schema, report = load(path, name=file_name)
+        sha256 = content_hash(table, schema)
+        known = self._equal(name, sha256)
+        if known:
+            return known
+        file_sha256 = _file_hash(path)
+        published = self._artifacts.publish(table, "parquet")
+        with self._database.write() as session:
+            row = _equal_row(session, name, sha256)
+            if row is None:
+                row = DatasetRow(
+                    id=secrets.token_hex(6), name=name, version=_next_version(session, name), sha256=sha256, file_sha256=file_sha256,
+                    file_name=file_name, table_sha=self._artifacts.name(session, published), data_schema=schema.model_dump_json(),
+                    report=report.model_dump_json(), rows=len(table), columns=len(schema.columns), created=time.time(),
+                )  # fmt: skip
+                session.add(row)
+        return to_dataset(row, self._artifacts.load)
+
+    def get(self, dataset_id: str) -> Dataset:
+        with self._database.read() as session:
+            return to_dataset(_row(session, dataset_id), self._artifacts.load)
+
+    def listed(self, name: str | None) -> list[Dataset]:
+        query = select(DatasetRow).order_by(col(DatasetRow.seq).desc())
+        if name is not None:
+            query = query.where(DatasetRow.name == name)
+        with self._database.read() as session:
+            return [to_dataset(row, self._artifacts.load) for row in session.exec(query)]
+
+    def save_draft(self, dataset_id: str, plan: Plan) -> None:
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            session.merge(DraftRow(dataset_id=dataset_id, plan=plan.model_dump_json(), saved=time.time()))
+
+    def draft(self, dataset_id: str) -> Plan | None:
+        with self._database.read() as session:
+            row = session.get(DraftRow, dataset_id)
+        return Plan.parse(row.plan) if row else None
+
+    def save_quality(self, dataset_id: str, target: str | None, report: dict[str, Any]) -> None:
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            session.merge(QualityRow(dataset_id=dataset_id, target=_key(target), report=plain(report), saved=time.time()))
+
+    def quality(self, dataset_id: str, target: str | None) -> dict[str, Any] | None:
+        with self._database.read() as session:
+            row = session.get(QualityRow, (dataset_id, _key(target)))
+        return row.report if row else None
+
+    def _equal(self, name: str, sha256: str) -> Dataset | None:
+        with self._database.read() as session:
+            row = _equal_row(session, name, sha256)
+            return to_dataset(row, self._artifacts.load) if row else None
+
+
+def _key(target: str | None) -> str:
+    """A report without a target has a key that no column can have: column names are not empty."""
+    return "" if target is None else target
+
+
+def _row(session: Session, dataset_id: str) -> DatasetRow:
+    row = session.exec(select(DatasetRow).where(DatasetRow.id == dataset_id)).first()
+    if row is None:
+        raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose one on the Data page.")
+    return row
+
+
+def _equal_row(session: Session, name: str, sha256: str) -> DatasetRow | None:
+    return session.exec(select(DatasetRow).where(DatasetRow.name == name, DatasetRow.sha256 == sha256)).first()
+
+
+def _next_version(session: Session, name: str) -> int:
+    return (session.exec(select(func.max(DatasetRow.version)).where(DatasetRow.name == name)).one() or 0) + 1
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,225 @@
+"""The store: the only memory of Trainyard. Each verb is one line to the room that knows how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.plan import Plan
+from pipeline.store.artifacts import GRACE_SECONDS, Artifacts, Format
+from pipeline.store.datasets import Datasets
+from pipeline.store.engine import database
+from pipeline.store.journal import Journal
+from pipeline.store.models import Models
+from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, State, TrialRecord
+from pipeline.store.runs import Runs
+from pipeline.store.workers import Workers
+
+
+class Store:
+    """Datasets, runs and models of one home folder: an SQLite database and files named by their SHA-256.
+
+    `home` is the folder; without one it is $TRAINYARD_HOME, else the user's data folder. It is made when it is not
+    there, readable by its owner only. Making a Store is cheap; it may be used in any thread and after a fork.
+    Any verb may raise StoreBusy (somebody has been writing for 30 seconds) or StoreError (disk, permissions, damage).
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        self.home = _home(home)
+        for folder in (self.home, self.home / "objects", self.home / "tmp", self.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._database = database(self.home / "trainyard.db")
+        self._artifacts = Artifacts(self._database, self.home)
+        self._datasets = Datasets(self._database, self._artifacts)
+        self._journal = Journal(self._database, self._artifacts)
+        self._runs = Runs(self._database, self._journal)
+        self._models = Models(self._database, self._artifacts)
+        self.workers = Workers(self._database)
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    def log_path(self, run_id: str) -> Path:
+        """The file with what the training process of a run wrote, tracebacks included."""
+        return self.logs / f"run-{run_id}.log"
+
+    # Datasets
+
+    def add_dataset(self, name: str, path: Path | str, *, file_name: str | None = None) -> Dataset:
+        """Read a file and keep its table; the same name and content return the version that is there.
+
+        `file_name` is what the person called the file, when `path` is our own copy of it. Raises FileRefused, Unreadable.
+        """
+        return self._datasets.add(name, Path(path), file_name)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Raises NotFound."""
+        return self._datasets.get(dataset_id)
+
+    def datasets(self, name: str | None = None) -> list[Dataset]:
+        """Newest first: all, or the versions of one name."""
+        return self._datasets.listed(name)
+
+    def save_draft(self, dataset_id: str, plan: Plan) -> None:
+        """Remember the plan that a person is working on for that dataset."""
+        self._datasets.save_draft(dataset_id, plan)
+
+    def draft(self, dataset_id: str) -> Plan | None:
+        return self._datasets.draft(dataset_id)
+
+    def save_quality(self, dataset_id: str, target: str | None, report_json: dict[str, Any]) -> None:
+        self._datasets.save_quality(dataset_id, target, report_json)
+
+    def quality(self, dataset_id: str, target: str | None) -> dict[str, Any] | None:
+        return self._datasets.quality(dataset_id, target)
+
+    # Runs
+
+    def submit(self, plan: Plan) -> Run:
+        """Queue a plan, once: an equal plan that is queued or running is returned instead.
+
+        Raises NotFound for an unknown dataset and PlanError with every reason why the plan cannot work.
+        """
+        return self._runs.submit(plan)
+
+    def run(self, run_id: str) -> Run:
+        """Raises NotFound."""
+        return self._runs.get(run_id)
+
+    def runs(self, dataset_id: str | None = None, limit: int = 50) -> list[Run]:
+        """Newest first."""
+        return self._runs.listed(dataset_id, limit)
+
+    def active_runs(self) -> list[Run]:
+        """Queued, running and stopping, oldest first."""
+        return self._runs.active()
+
+    def request_stop(self, run_id: str) -> Run:
+        """A queued run is cancelled at once; a running one is asked to keep the best so far and end."""
+        return self._runs.request_stop(run_id)
+
+    def resume(self, run_id: str) -> Run:
+        """Queue an interrupted, failed or cancelled run again; its finished trials are not repeated."""
+        return self._runs.resume(run_id)
+
+    def events(self, run_id: str, after: int = 0, limit: int = 500) -> list[Event]:
+        """The events with a number above `after`, in order."""
+        return self._journal.events(run_id, after, limit)
+
+    def trials(self, run_id: str) -> list[TrialRecord]:
+        return self._journal.trials(run_id)
+
+    def evaluation(self, run_id: str, attempt: int | None = None) -> dict[str, Any] | None:
+        """How good the run's model is; None when it has none. `attempt` asks for an earlier one."""
+        result = self._journal.result(run_id, attempt)
+        return result.evaluation if result else None
+
+    def leaderboard(self, run_id: str, attempt: int | None = None) -> list[dict[str, Any]]:
+        result = self._journal.result(run_id, attempt)
+        return result.leaderboard if result else []
+
+    def run_artifacts(self, run_id: str, attempt: int | None = None) -> dict[str, str]:
+        """What the run ended with, by name ("predictor", "rows"): the SHA-256 for `load`."""
+        result = self._journal.result(run_id, attempt)
+        return result.artifacts if result else {}
+
+    # For workers: everything below is refused with LeaseLost when the run has become somebody else's.
+
+    def claim(self, worker: str, run_id: str | None = None) -> Lease | None:
+        """Take the oldest queued run, or that one; None when there is none to take. Beat within 15 seconds."""
+        return self._runs.claim(worker, run_id)
+
+    def lease(self, run_id: str, token: str) -> Lease:
+        """The lease of a token that another process handed over."""
+        return self._runs.lease(run_id, token)
+
+    def beat(self, lease: Lease) -> Lease:
+        """Keep the lease; the answer has the run as it stands now."""
+        return self._runs.beat(lease)
+
+    def update(self, lease: Lease, **changes: Any) -> None:
+        """Set `phase`, `progress` (0 to 1), `eta_seconds` or `best` (a dict); what is not given stays."""
+        self._journal.record(lease, [], changes)
+
+    def event(self, who: Lease | str, kind: str, payload: Mapping[str, Any]) -> int:
+        """Append an event to a run, by its lease or its id, and return its number."""
+        return self._journal.event(who, kind, payload)
+
+    def events_at_once(self, who: Lease | str, events: Iterable[tuple[str, Mapping[str, Any]]], **changes: Any) -> int:
+        """Append several (kind, payload), with the changes that `update` takes, in one transaction; the last number."""
+        return self._journal.record(who, events, changes)
+
+    def add_trial(self, lease: Lease, record: Mapping[str, Any], artifacts: Mapping[str, Any]) -> TrialRecord:
+        """Store a trial (the keys of TrialRecord) with its evidence, and tell it as an event "trial", all or nothing."""
+        return self._journal.add_trial(lease, record, artifacts)
+
+    def finish(
+        self, lease: Lease, *, state: State = "done", evaluation: Mapping[str, Any], leaderboard: list[dict[str, Any]],
+        artifacts: Mapping[str, Any],
+    ) -> Run:  # fmt: skip
+        """End a run with a model ("done" or "cancelled"): evaluation, leaderboard, artifacts and state, all or nothing."""
+        return self._runs.finish(lease, state, evaluation, leaderboard, artifacts)
+
+    def fail(self, lease: Lease, message: str, hint: str, code: str, *, state: State = "failed") -> Run:
+        """End a run without a model: "failed", "cancelled" or "interrupted"."""
+        return self._runs.fail(lease, message, hint, code, state)
+
+    def reap(self) -> list[str]:
+        """Mark runs whose worker is gone as interrupted; the ids. Reading runs does this, too."""
+        return self._runs.reap()
+
+    # Artifacts
+
+    def put(self, value: Any, format: Format | None = None) -> str:
+        """Store bytes, a file (Path), a table, arrays or an object, and return the SHA-256 of what was written."""
+        return self._artifacts.put(value, format)
+
+    def load(self, sha: str) -> Any:
+        """The stored value, verified before it is parsed. Raises NotFound, DamagedArtifact."""
+        return self._artifacts.load(sha)
+
+    def sweep(self, grace: float = GRACE_SECONDS) -> list[Path]:
+        """Remove files older than `grace` seconds that no row names: what a killed process left behind."""
+        return self._artifacts.sweep(grace)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the database and the artifacts, in words; empty when all is well. Reads everything."""
+        return [*self._database.problems(), *(f"artifact {sha} is damaged" for sha in self._artifacts.damaged())]
+
+    # Registry
+
+    def keep(self, run_id: str, name: str) -> ModelVersion:
+        """Keep the model of a run as the next version of `name`. Raises StoreError when the run has no model."""
+        return self._models.keep(run_id, name)
+
+    def versions(self, name: str | None = None) -> list[ModelVersion]:
+        """Newest first: all, or those of one name."""
+        return self._models.versions(name)
+
+    def model(self, ref: str) -> ModelVersion:
+        """By "name" (the newest), "name:3" or "name@alias". Raises NotFound with the near misses."""
+        return self._models.get(ref)
+
+    def point(self, name: str, alias: str, version: int) -> ModelVersion:
+        """Move an alias to a version, or make it."""
+        return self._models.point(name, alias, version)
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Alias -> version."""
+        return self._models.aliases(name)
+
+    def predictor(self, ref: str | ModelVersion) -> Any:
+        """The kept Predictor, verified before it is opened. Raises NotFound, DamagedArtifact."""
+        return self._models.predictor(ref)
+
+
+def _home(home: Path | str | None) -> Path:
+    given = home or os.environ.get("TRAINYARD_HOME")
+    if given:
+        return Path(given).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("trainyard", appauthor=False)).absolute()

@@ -1,0 +1,9 @@
+"""`python -m pipeline.worker`: the supervisor, one run, or a child."""
+
+from __future__ import annotations
+
+import sys
+
+from pipeline.worker import main
+
+sys.exit(main())

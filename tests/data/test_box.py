@@ -1,0 +1,123 @@
+"""Whatever a file does to the reader, the caller gets a sentence and stays alive."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import zipfile
+
+import pytest
+
+from pipeline.data import Limits, ReadOptions, read
+from pipeline.data.reader import in_box
+from pipeline.errors import FileRefused, Unreadable
+
+
+def limited(**limits):
+    return ReadOptions(limits=Limits(**limits))
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2\n" * 100)
+    return path
+
+
+def test_a_gzip_bomb_is_refused_while_it_unpacks(tmp_path):
+    path = tmp_path / "bomb.csv.gz"
+    with gzip.open(path, "wb") as file:
+        for _ in range(300):
+            file.write(b"0" * (1 << 20))
+    assert path.stat().st_size < 400_000
+    with pytest.raises(FileRefused, match="times its size"):
+        read(path)
+
+
+def test_expansion_has_a_limit_of_its_own(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 10_000))
+    with pytest.raises(FileRefused, match="unpacks to more than"):
+        read(path, options=limited(expanded_bytes=10_000))
+
+
+@pytest.mark.parametrize(("sign", "error"), [(signal.SIGKILL, FileRefused), (signal.SIGSEGV, Unreadable), (signal.SIGABRT, FileRefused)])
+def test_a_killed_reader_is_a_typed_error(table, sign, error):
+    with pytest.raises(error) as caught:
+        in_box(table, types=True, on_start=lambda pid: os.kill(pid, sign))
+    assert sign.name in str(caught.value) and caught.value.hint
+    assert len(read(table)[0]) == 100
+
+
+def test_a_stopped_reader_is_ended_at_the_time_limit(table):
+    pids = []
+
+    def stop(pid):
+        pids.append(pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    with pytest.raises(FileRefused, match="seconds"):
+        in_box(table, types=True, options=limited(wall_seconds=0.2), on_start=stop)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_too_little_memory_is_a_refusal(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n" + b"".join(b"%d,text number %d\n" % (i, i) for i in range(1_500_000)))
+    with pytest.raises((FileRefused, Unreadable)) as caught:
+        read(path, options=limited(memory_bytes=700 * 1024**2))
+    assert caught.value.hint
+
+
+def test_sizes_are_refused_with_their_numbers(tmp_path, table):
+    with pytest.raises(FileRefused, match="at most"):
+        read(table, options=limited(file_bytes=100))
+    wide = tmp_path / "wide.csv"
+    wide.write_text(",".join(f"c{i}" for i in range(20_001)) + "\n" + ",".join("1" * 20_001) + "\n")
+    with pytest.raises(FileRefused, match="20,001 columns"):
+        read(wide)
+    with pytest.raises(FileRefused, match="cells"):
+        read(table, options=limited(cells=50))
+
+
+def test_a_single_endless_line_is_refused(tmp_path):
+    path = tmp_path / "line.csv"
+    path.write_bytes(b"x" * 3_000_000)
+    with pytest.raises(FileRefused, match="line of more than"):
+        read(path, options=limited(cell_chars=1 << 20))
+
+
+def test_an_unclosed_quote_cannot_swallow_the_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,\"4\n" + "5,6\n" * 400_000)
+    with pytest.raises(FileRefused, match="near line 3"):
+        read(path, options=limited(cell_chars=1 << 20))
+
+
+def test_a_far_cell_is_refused_by_the_stated_dimension(tmp_path):
+    path = tmp_path / "far.xlsx"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+        book.writestr("xl/workbook.xml", "<workbook/>")
+        book.writestr("xl/worksheets/sheet1.xml", '<worksheet><dimension ref="A1:XFD1048576"/></worksheet>')
+    with pytest.raises(FileRefused, match="1,048,576 rows and 16,384 columns"):
+        read(path)
+
+
+def test_a_zip_bomb_in_a_workbook_is_refused(tmp_path):
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/worksheets/sheet1.xml", b"0" * 50_000_000)
+    with pytest.raises(FileRefused, match="times its size"):
+        read(path)
+
+
+def test_nothing_is_left_behind(tmp_path, table, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    read(table)
+    with pytest.raises(FileRefused):
+        in_box(table, types=True, on_start=lambda pid: os.kill(pid, signal.SIGKILL))
+    assert list((tmp_path / "temp").iterdir()) == []

@@ -1,0 +1,210 @@
+"""Files of every format come in exactly, and what cannot come in exactly is said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from pipeline.data import ReadOptions, content_hash, infer, load, read
+from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable
+
+TABLE = "name,age,paid\nAnn,31,10.5\nBob,44,\nCléo,27,7.25\n"
+
+
+def write(folder, name, content):
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def kinds(report):
+    return [problem.kind for problem in report.problems]
+
+
+def test_a_plain_csv_is_exact(tmp_path):
+    table, report = read(write(tmp_path, "t.csv", TABLE))
+    assert report.exact and report.problems == () and (report.rows, report.columns) == (3, 3)
+    assert (report.format, report.encoding, report.delimiter) == ("csv", "utf-8", ",")
+    assert table["age"].tolist() == [31, 44, 27] and table["name"].tolist() == ["Ann", "Bob", "Cléo"]
+    assert table["paid"].isna().tolist() == [False, True, False]
+
+
+def test_without_types_every_cell_is_the_text_in_the_file(tmp_path):
+    table, _ = read(write(tmp_path, "t.csv", 'a,b\n007,NA\n1.50," x "\n'), types=False)
+    assert table.values.tolist() == [["007", "NA"], ["1.50", " x "]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path, delimiter):
+    text = TABLE.replace(",", delimiter)
+    table, report = read(write(tmp_path, "t.txt", text))
+    assert report.delimiter == delimiter and table.shape == (3, 3) and report.exact
+
+
+def test_decimal_commas_between_semicolons(tmp_path):
+    table, schema, report = load(write(tmp_path, "t.csv", "a;b;c\n1,5;2,25;x\n3,0;1.234,5;y\n4,5;0,1;z\n"))
+    assert report.delimiter == ";" and report.exact
+    assert table["a"].tolist() == [1.5, 3.0, 4.5] and table["b"].tolist() == [2.25, 1234.5, 0.1]
+    assert schema["a"].decimal == ","
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_other_encodings(tmp_path, encoding):
+    table, report = read(write(tmp_path, "t.csv", TABLE.encode(encoding)))
+    assert table["name"].tolist() == ["Ann", "Bob", "Cléo"] and table.columns[0] == "name"
+    assert report.encoding == encoding and report.exact == (encoding != "cp1252")
+
+
+def test_cyrillic_is_not_taken_for_western(tmp_path):
+    text = "город,население\n" + "".join(f"{c},{i}\n" for i, c in enumerate(["Москва", "Казань", "Самара", "Омск"] * 20))
+    table, report = read(write(tmp_path, "t.csv", text.encode("cp1251")))
+    assert table.columns[0] == "город" and report.encoding == "cp1251" and "encoding" in kinds(report)
+
+
+def test_one_damaged_byte_is_replaced_and_said(tmp_path):
+    table, report = read(write(tmp_path, "t.csv", (TABLE * 9).encode() + "Zoé,1,2\n".encode() + b"b\xffd,1,2\n"))
+    assert "replaced" in kinds(report) and not report.exact and table["name"].iloc[-2] == "Zoé"
+
+
+def test_ragged_rows_are_kept_and_listed_with_their_lines(tmp_path):
+    table, report = read(write(tmp_path, "t.csv", "a,b,c\n1,2,3\n4,5\n6,7,8,surplus\n9,10,11\n"))
+    assert not report.exact and [(p.line, p.kind) for p in report.problems] == [(3, "short_row"), (4, "long_row")]
+    assert "surplus" in report.problems[1].message
+    assert table["a"].tolist() == [1, 4, 6, 9] and table["c"].isna().tolist() == [False, True, False, False]
+
+
+def test_lines_count_through_quoted_line_breaks(tmp_path):
+    _, report = read(write(tmp_path, "t.csv", 'a,b\n"one\ntwo",2\n3\n4,5\n'))
+    assert [(p.line, p.kind) for p in report.problems] == [(4, "short_row")]
+
+
+def test_a_title_above_the_table_is_left_out_and_said(tmp_path):
+    table, report = read(write(tmp_path, "t.csv", "Sales 2024\n\nregion,month,sum\nN,1,5\nS,2,6\nE,3,7\n"))
+    assert list(table.columns) == ["region", "month", "sum"] and len(table) == 3
+    assert "preamble" in kinds(report) and not report.exact
+
+
+def test_a_table_without_a_header_is_numbered(tmp_path):
+    table, report = read(write(tmp_path, "t.csv", "1,2\n3,4\n5,6\n"))
+    assert list(table.columns) == ["column_1", "column_2"] and len(table) == 3 and "no_header" in kinds(report)
+
+
+def test_duplicate_and_empty_names_are_renamed_alike_every_time(tmp_path):
+    path = write(tmp_path, "t.csv", "name,name,,name_2, x \n1,2,3,4,5\n6,7,8,9,0\n")
+    table, schema, report = load(path)
+    assert list(table.columns) == ["name", "name_3", "column_3", "name_2", "x"]
+    assert report.renamed == {"name_3": "name", "column_3": "", "x": " x "} and kinds(report) == ["renamed"] * 3
+    assert schema["name_3"].source == "name" and table["name_2"].tolist() == [4, 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "says"),
+    [
+        ("empty.csv", b"", Unreadable, "empty"),
+        ("blank.csv", b"\n\n \n", Unreadable, "no filled cells"),
+        ("header.csv", b"a,b,c\n", Unreadable, "no rows"),
+        ("image.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), FileRefused, "PNG"),
+        ("pickle.csv", b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00.", FileRefused, "pickle"),
+        ("zip.csv", b"PK\x03\x04" + b"\0" * 60, FileRefused, "zip"),
+        ("page.csv", b"<!DOCTYPE html><html></html>", FileRefused, "web page"),
+        ("zero.csv", b"a,b\n1,2\n" * 900 + b"3,\x004\n", Unreadable, "zero byte"),
+        ("broken.xlsx", b"PK\x03\x04 not a workbook", Unreadable, "damaged"),
+        ("broken.parquet", b"PAR1 not a table", Unreadable, "Parquet"),
+        ("text.parquet", b"a,b\n1,2\n", FileRefused, "plain text"),
+        ("broken.csv.gz", gzip.compress(TABLE.encode() * 50)[:-20], Unreadable, "unpacked"),
+        ("plain.csv.gz", TABLE.encode(), FileRefused, "not a gzip"),
+        ("model.pkl", b"\x80\x04.", FileRefused, ".pkl"),
+        ("macros.xlsm", b"PK\x03\x04", FileRefused, ".xlsm"),
+        ("nothing", TABLE.encode(), FileRefused, "no extension"),
+        ("deep.json", b"[" * 200_000, Unreadable, "deep.json"),
+        ("scalar.json", b"[1, 2, 3]", Unreadable, "not an object"),
+    ],
+)
+def test_wrong_files_are_refused_in_a_sentence(tmp_path, name, content, error, says):
+    with pytest.raises(error) as caught:
+        read(write(tmp_path, name, content))
+    assert says in str(caught.value) and name in str(caught.value) and caught.value.hint
+
+
+def test_a_missing_file_is_not_found(tmp_path):
+    with pytest.raises(NotFound):
+        read(tmp_path / "no.csv")
+
+
+def test_the_name_decides_when_the_path_does_not(tmp_path):
+    table, _ = read(write(tmp_path, "0f3a.bin", TABLE), name="people.csv")
+    assert len(table) == 3
+
+
+def test_formats_agree_on_the_content(tmp_path):
+    frame = pd.DataFrame({
+        "n": [1, 2, 3], "x": [1.5, None, -0.25], "s": ["a", None, "ü, \"q\""], "b": [True, False, True],
+        "d": pd.to_datetime(["2024-01-05", "2024-02-29 13:30:00", None]), "code": ["007", "010", "100"],
+    })  # fmt: skip
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.csv.gz", index=False)
+    frame.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_json(tmp_path / "t.json", orient="records", date_format="iso")
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True, date_format="iso")
+    hashes = {}
+    for path in sorted(tmp_path.glob("t.*")):
+        table, schema, report = load(path)
+        assert report.exact, (path.name, report.problems)
+        hashes[path.name] = content_hash(table, schema)
+    assert len(hashes) == 7 and len(set(hashes.values())) == 1, hashes
+
+
+def test_text_and_typed_reading_lead_to_the_same_table(tmp_path):
+    path = write(tmp_path, "t.csv", "a,b,c\n1,2024-01-05,yes\n2,2024-02-06,no\n,NA,yes\n")
+    typed, schema, _ = load(path)
+    again, schema_again = infer(read(path, types=False)[0])
+    assert typed.equals(again) and schema == schema_again
+
+
+def test_a_sheet_can_be_chosen_and_others_are_named(tmp_path):
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"a": [1, 2]}).to_excel(book, sheet_name="first", index=False)
+        pd.DataFrame({"b": [3, 4, 5]}).to_excel(book, sheet_name="second", index=False)
+    table, report = read(path)
+    assert report.sheet == "first" and kinds(report) == ["sheets"] and "second" in report.problems[0].message
+    table, report = read(path, options=ReadOptions(sheet="second"))
+    assert table["b"].tolist() == [3, 4, 5]
+    with pytest.raises(NotFound, match="no sheet"):
+        read(path, options=ReadOptions(sheet="secnd"))
+
+
+def test_json_keeps_digits_and_reports_nested_cells(tmp_path):
+    rows = [{"id": 12345678901234567890, "x": 1.10, "tags": [1, 2]}, {"id": 2, "y": "z"}]
+    table, report = read(write(tmp_path, "t.json", json.dumps(rows)), types=False)
+    assert table["id"].tolist() == ["12345678901234567890", "2"] and table["tags"].tolist() == ["[\"1\", \"2\"]", ""]
+    assert list(table.columns) == ["id", "x", "tags", "y"] and "nested" in kinds(report)
+
+
+def test_a_bad_line_of_json_lines_is_reported(tmp_path):
+    table, report = read(write(tmp_path, "t.jsonl", '{"a": 1}\n{"a": \n{"a": 3}\n'))
+    assert table["a"].tolist() == [1, 3] and [(p.line, p.kind) for p in report.problems] == [(2, "bad_line")] and not report.exact
+
+
+def test_naughty_strings_come_through_unchanged(tmp_path):
+    naughty = ["<script>alert(1)</script>", "'; DROP TABLE model;--", "=1+1", "../../etc/passwd", "{{7*7}}", "%s%n", "\u202etest",
+               "ﬀ", "👩‍👩‍👧", "田中さん", "\"\"", "a\tb", "''", "\\", "-", "null ", ":red[x]", "$HOME", "1;2|3", "x\u200by"]  # fmt: skip
+    frame = pd.DataFrame([range(len(naughty)), naughty], columns=naughty).T.T
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table, report = read(tmp_path / "t.csv", types=False)
+    assert table.iloc[1].tolist() == naughty and list(table.columns) == [n.strip() for n in naughty]
+    assert not {"short_row", "long_row", "delimiter"} & set(kinds(report))
+
+
+def test_every_error_is_ours(tmp_path):
+    for i, junk in enumerate([b"\xff\xfe", b'"', b"\r\r\r", b",,,\n,,,", b"\xef\xbb\xbf", b'a,b\n"1', b"{", b"a\n" * 5]):
+        for suffix in ("csv", "json", "jsonl", "xlsx", "ods"):
+            try:
+                read(write(tmp_path, f"{i}.{suffix}", junk))
+            except TrainyardError as error:
+                assert error.hint

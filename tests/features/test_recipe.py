@@ -1,0 +1,161 @@
+"""The recipe: what each step makes of known values, and the property that matters: nothing is learned from other rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import issparse
+
+from pipeline import catalog, features
+from pipeline.data import infer
+from pipeline.errors import PlanError
+from pipeline.features import Needs
+from pipeline.plan import Plan, StepSpec
+
+NEEDS = [
+    Needs("onehot", scaled=True, missing=False, sparse=False),
+    Needs("onehot", scaled=True, missing=False, sparse=True),
+    Needs("codes", scaled=False, missing=True, sparse=False),
+    Needs("native", scaled=False, missing=True, sparse=False),
+]
+
+
+def table(n: int = 200, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    words = np.array("the quick brown fox jumps over a lazy dog while cats sleep all day long".split())
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, n).round(1),
+            "visits": rng.integers(0, 9, n),
+            "city": rng.choice(["Oslo", "Rome", "Bonn"], n, p=[0.6, 0.3, 0.1]),
+            "member": rng.choice(["yes", "no"], n),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+            "note": [" ".join(rng.choice(words, 9)) + f" {i}" for i in range(n)],
+            "left": rng.choice(["stay", "go"], n),
+        }
+    )
+    frame.loc[::7, "age"] = np.nan
+    frame.loc[::11, "city"] = None
+    return frame
+
+
+def draft(frame: pd.DataFrame) -> tuple[pd.DataFrame, Plan]:
+    typed, schema = infer(frame)
+    return typed, Plan.draft(schema, "left")
+
+
+def dense(made: object) -> np.ndarray:
+    if isinstance(made, pd.DataFrame):
+        return np.column_stack([c.cat.codes if isinstance(c.dtype, pd.CategoricalDtype) else c for _, c in made.items()]).astype(float)
+    return made.toarray() if issparse(made) else np.asarray(made)
+
+
+@pytest.mark.parametrize("needs", NEEDS, ids=str)
+def test_every_kind_of_column_becomes_numbers_in_row_order(needs: Needs) -> None:
+    typed, plan = draft(table())
+    made = dense(features.build(plan, needs).fit_transform(typed))
+    assert made.shape[0] == len(typed) and made.shape[1] >= len(plan.features)
+    assert needs.missing or np.isfinite(made).all()
+    backwards = features.build(plan, needs).fit(typed).transform(typed.iloc[::-1])
+    assert np.allclose(dense(backwards)[::-1], made, equal_nan=True)
+
+
+@pytest.mark.parametrize("needs", NEEDS, ids=str)
+def test_what_is_learned_does_not_depend_on_rows_outside_the_fold(needs: Needs) -> None:
+    typed, plan = draft(table())
+    train, valid = typed.iloc[:150], typed.iloc[150:].copy()
+    before = dense(features.build(plan, needs).fit(train).transform(train))
+    valid["age"], valid["city"] = 1e9, "a city that nobody has seen"
+    recipe = features.build(plan, needs).fit(train)
+    recipe.transform(valid)
+    assert np.allclose(dense(recipe.transform(train)), before, equal_nan=True)
+
+
+def test_the_scaler_is_fitted_after_the_split() -> None:
+    """The classic leak: had the scaler seen all rows, the training rows would not have mean 0."""
+    typed, plan = draft(table().assign(age=np.r_[np.zeros(100), np.full(100, 1000.0)] + np.arange(200)))
+    plan = plan.change(columns=[c.model_dump() | {"role": "feature" if c.name == "age" else "ignore"} for c in plan.columns])
+    recipe = features.build(plan, NEEDS[0]).fit(typed.iloc[:100])
+    assert abs(dense(recipe.transform(typed.iloc[:100])).mean()) < 1e-9
+    assert dense(recipe.transform(typed.iloc[100:])).mean() > 10
+
+
+@pytest.mark.parametrize("entry", [e for e in catalog.entries("step") if not e.facts.rows], ids=lambda e: e.name)
+@pytest.mark.parametrize("needs", NEEDS, ids=str)
+def test_every_step_bears_empty_constant_new_and_single_values(entry: catalog.Entry, needs: Needs) -> None:
+    transformer = entry.make(entry.complete(), needs)
+    if transformer is None:
+        return
+    for kind in entry.facts.kinds:
+        for train in (_column(kind, 30), _column(kind, 30, constant=True), _column(kind, 1)):
+            fitted = entry.make(entry.complete(), needs).fit(train)
+            for rows in (_column(kind, 30), _column(kind, 3, new=True), _column(kind, 4, empty=True)):
+                assert fitted.transform(rows).shape[0] == len(rows)
+
+
+def _column(kind: str, n: int, *, constant: bool = False, new: bool = False, empty: bool = False) -> pd.DataFrame:
+    if kind == "numeric":
+        values = np.full(n, 3.0) if constant else np.arange(n) * (1e6 if new else 1.0)
+        return pd.DataFrame({"x": np.full(n, np.nan) if empty else values})
+    if kind == "datetime":
+        values = pd.Series(pd.Timestamp("2024-02-29") + pd.to_timedelta(np.arange(n) * (0 if constant else 1), unit="D"))
+        return pd.DataFrame({"x": (pd.Series([pd.NaT] * n) if empty else values).astype("datetime64[us]")})
+    words = ["new thing" if new else "same" if constant else f"level {i % 3}" for i in range(n)]
+    return pd.DataFrame({"x": pd.Series([np.nan] * n if empty else words, dtype=object)})
+
+
+def test_dates_give_the_parts_that_a_calendar_gives() -> None:
+    frame = pd.DataFrame({"x": pd.to_datetime(["2024-02-29 13:30", "1970-01-01 00:00"]).astype("datetime64[us]")})
+    made = catalog.get("step", "date_parts").make({"elapsed": True}, NEEDS[0]).fit(frame).transform(frame)
+    assert made.iloc[0].to_dict() == {
+        "x: year": 2024, "x: month": 2, "x: day": 29, "x: weekday": 3, "x: day of year": 60, "x: hour": 13, "x: days since 1970": 19782.5625,
+    }  # fmt: skip
+
+
+def test_codes_are_ranks_by_frequency_and_a_new_level_is_unknown() -> None:
+    step = catalog.get("step", "encode")
+    train = pd.DataFrame({"x": ["b", "b", "b", "a", "a", "c"]})
+    fitted = step.make(step.complete({"method": "ordinal"}), NEEDS[2]).fit(train)
+    codes = fitted.transform(pd.DataFrame({"x": ["b", "a", "c", "new", None]}))["x"]
+    assert codes.tolist()[:3] == [0, 1, 2] and codes.isna().tolist()[3:] == [True, True]
+
+
+def test_repeated_rows_are_left_out_once() -> None:
+    frame = table(50)
+    typed, plan = draft(pd.concat([frame, frame.iloc[:10]], ignore_index=True))
+    assert features.rows_to_keep(plan, typed).all()
+    plan = plan.change(recipe=[{"step": "drop_duplicates"}, *(s.model_dump() for s in plan.recipe)])
+    assert features.rows_to_keep(plan, typed).tolist() == [True] * 50 + [False] * 10
+
+
+def test_a_text_column_without_its_step_is_a_clear_problem() -> None:
+    _, plan = draft(table())
+    plan = plan.change(recipe=[s.model_dump() for s in plan.recipe if s.step not in ("tfidf", "encode")])
+    with pytest.raises(PlanError, match="'note'") as caught:
+        features.build(plan, NEEDS[0])
+    assert "ignore" in caught.value.hint
+
+
+def test_the_preview_shows_the_same_rows_before_and_after() -> None:
+    typed, plan = draft(table())
+    shown = features.preview(plan, typed, rows=20)
+    assert len(shown.before) == len(shown.after) == 20
+    assert shown.columns_in == len(plan.features) and shown.columns_out == shown.after.shape[1] > shown.columns_in
+    assert shown.after["since: year"].tolist() == typed["since"].dt.year.head(20).tolist()
+
+
+def test_a_step_added_in_one_place_is_in_the_recipe() -> None:
+    @features.step("double", title="Double", help="For this test.", kinds=("numeric",), default=True, order=1)
+    def double(params: dict, needs: Needs) -> object:
+        from sklearn.preprocessing import FunctionTransformer
+
+        return FunctionTransformer(lambda t: t * 2, feature_names_out="one-to-one")
+
+    try:
+        typed, plan = draft(table())
+        assert StepSpec(step="double") in plan.recipe
+        shown = features.preview(plan, typed)
+        assert shown.after["visits"].tolist() == (typed["visits"].head(20) * 2).tolist()
+    finally:
+        catalog.unregister("step", "double")
