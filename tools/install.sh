@@ -89,6 +89,13 @@ swap_xgboost_for_gpu() {
     fi
 }
 
+# A .venv that has served on a machine with a GPU: its XGBoost lies where the -cpu build is about to go.
+clear_gpu_xgboost() {
+    if [ "$(uname -s)" = Linux ] && "$python" -m pip show --quiet xgboost 2>/dev/null; then
+        "$python" -m pip uninstall --quiet --yes xgboost-cpu xgboost
+    fi
+}
+
 check_gpu_builds() {
     "$python" - <<'PY' || say "Training goes on without the GPU. Remove .venv and run the command again to retry."
 import sys, torch, xgboost
@@ -105,7 +112,7 @@ stamp="$(stamp_for "$wanted")"
 [ -e "$stamp" ] && exit 0
 
 say "Installing $wanted into $venv (once; some minutes)"
-if [ "$gpu" = cuda ]; then install_torch_for_gpu; else install_torch_for_cpu; fi
+if [ "$gpu" = cuda ]; then install_torch_for_gpu; else clear_gpu_xgboost; install_torch_for_cpu; fi
 pip_install -r "$wanted"
 if [ "$gpu" = cuda ] && [ "$(uname -s)" = Linux ]; then swap_xgboost_for_gpu; check_gpu_builds; fi
 "$python" -m pip check >&2 || say "pip check found the above; going on."
