@@ -53,7 +53,7 @@ def main(folder: Path) -> int:
     """Do the job in `folder`; 0 when an answer was written, whether a table or a typed error."""
     job = Job.model_validate_json((folder / JOB).read_bytes())
     restrict(job.options.limits, Path(job.path).stat().st_size)
-    answer = _answered(job, folder)
+    answer = answered(job, folder)
     draft = folder / (ANSWER + ".tmp")
     draft.write_text(answer.model_dump_json(), encoding="utf-8")
     os.replace(draft, folder / ANSWER)
@@ -73,7 +73,8 @@ def restrict(limits: Limits, size: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + 5)
 
 
-def _answered(job: Job, folder: Path) -> Answer:
+def answered(job: Job, folder: Path) -> Answer:
+    """Do the job without limits: whatever happens becomes an Answer. The table is left in `folder`."""
     try:
         return _parse(job, folder)
     except TrainyardError as error:
@@ -111,9 +112,8 @@ def _parse(job: Job, folder: Path) -> Answer:
     _note_renamed(renamed, log)
     table, schema = _typed(parsed.table.rename_columns(names), renamed, job, log)
     parquet.write_table(table, folder / TABLE, compression="none")
-    report = ImportReport(
-        problems=log.problems(), exact=log.exact, format=kind.kind, rows=table.num_rows, columns=len(names), renamed=renamed, **parsed.facts,
-    )  # fmt: skip
+    shape = {"rows": table.num_rows, "columns": len(names)}
+    report = ImportReport(problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, **shape, **parsed.facts)
     return Answer(report=report, table_schema=schema)
 
 

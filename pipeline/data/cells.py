@@ -104,7 +104,7 @@ def has_codes(texts: pd.Series) -> bool:
 
 
 def decimal_mark(texts: pd.Series) -> str:
-    """"," when more texts can only be numbers with a decimal comma than can only be numbers with a decimal point."""
+    """ "," when more texts can only be numbers with a decimal comma than can only be numbers with a decimal point."""
     comma = texts.str.fullmatch(_COMMA) & texts.str.contains(",", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_COMMA)
     comma |= texts.str.fullmatch(_GROUPED_BY_POINT) & texts.str.contains(",", regex=False)
     point = texts.str.fullmatch(_POINT) & texts.str.contains(".", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_POINT)

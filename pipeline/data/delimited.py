@@ -151,7 +151,9 @@ def _arrow(path: Path, width: int, delimiter: str) -> pa.Table | None:
     from pyarrow import csv as arrow
 
     names = [f"f{i}" for i in range(width)]
-    convert = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False)
+    convert = arrow.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+    )
     try:
         return arrow.read_csv(
             path,

@@ -20,12 +20,20 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What spreadsheets and old systems really write; a free guess among a hundred encodings is wrong more often.
-_LIKELY = ["cp1252", "cp1250", "cp1251", "iso8859_2", "iso8859_15", "cp1253", "cp1254", "cp1255", "cp1256",
-           "shift_jis", "gb18030", "big5", "euc_kr", "mac_roman", "cp437", "cp850"]  # fmt: skip
+# What spreadsheets and old systems really write, each with the letters that its languages use most. The order breaks ties.
+_COMMON = {
+    "cp1252": "éèêëàâäöüßáíóúñçãõîïôåøæÉÈÀÄÖÜÁÍÓÚÑÇÅØÆ",
+    "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžőűöüäßășțâîĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰÖÜ",
+    "cp1251": "оеаинтсрвлкмдпуяыьгзбОАПСКНМВРЕТ",
+    "cp1253": "αοιετσνηυρπκμλςάίόέήύώΑΠΚΜΤΕΟΝΣ",
+}
+_OTHERS = ["shift_jis", "gb18030", "big5", "euc_kr", "cp1254", "cp1255", "cp1256", "mac_roman", "cp437", "cp850"]
+_LEAST_SCORE = 0.5
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _IN_WORD = re.compile("[a-z][\xa1-\xbf\xd7\xf7\ufffd][a-z]")
-_NEIGHBOURS = re.compile("[\xc0-\xff](?=[\xc0-\xff])")
+_NEIGHBOURS = re.compile("[^\\W\\d_a-zA-Z](?=[^\\W\\d_a-zA-Z])")
+_LETTER = re.compile("[^\\W\\d_a-zA-Z]")
+_TWO_SCRIPTS = re.compile("[a-zA-Z][^\\W\\d_a-zA-Z]|[^\\W\\d_a-zA-Z][a-zA-Z]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 
@@ -59,7 +67,9 @@ def _checked(said: str) -> str:
     try:
         return codecs.lookup(said).name
     except LookupError as error:
-        raise Unreadable(f"There is no encoding named {said!r}.", "Use utf-8, utf-16, cp1252 or latin-1, or leave it to be detected.") from error
+        raise Unreadable(
+            f"There is no encoding named {said!r}.", "Use utf-8, utf-16, cp1252 or latin-1, or leave it to be detected."
+        ) from error
 
 
 def _detect(path: Path, name: str, log: Log) -> tuple[str, str]:
@@ -84,22 +94,31 @@ def _guess(path: Path, bad_at: int, log: Log) -> tuple[str, str]:
     valid = sum(len(hit) for hit in _MULTIBYTE.findall(sample))
     if valid > 2 * (len(_HIGH.findall(sample)) - valid):
         return "utf-8", "replace"
-    encoding = "cp1252" if _western(sample) else _by_statistics(sample)
+    scores = {encoding: _naturalness(sample, encoding) for encoding in _COMMON}
+    best = max(scores, key=lambda encoding: scores[encoding])
+    encoding = best if scores[best] >= _LEAST_SCORE else _by_statistics(sample)
     log.add("encoding", f"The file is not UTF-8 (first at byte {bad_at:,}); it was read as {encoding}, which is a guess.")
     return encoding, "replace"
 
 
-def _western(sample: bytes) -> bool:
-    """Read as cp1252, accented letters stand alone between plain ones and symbols stand between words, not in them."""
-    text = sample.decode("cp1252", "replace")
-    high = max(1, len(_HIGH.findall(sample)))
-    return len(_IN_WORD.findall(text)) <= 0.05 * high and len(_NEIGHBOURS.findall(text)) <= 0.2 * high
+def _naturalness(sample: bytes, encoding: str) -> float:
+    """How much the sample looks like language in that encoding, 1 at best: common letters, few oddities.
+
+    Odd are symbols inside words, accented Latin letters side by side, and words that mix Latin with another script.
+    """
+    text = sample.decode(encoding, "replace")
+    letters = _LETTER.findall(text)
+    symbols = len(_IN_WORD.findall(text))
+    latin = encoding in ("cp1252", "cp1250")
+    odd = 0.5 * len(_NEIGHBOURS.findall(text)) if latin else len(_TWO_SCRIPTS.findall(text))
+    common = sum(letter in _COMMON[encoding] for letter in letters)
+    return (common - symbols - odd) / max(1, len(letters) + symbols)
 
 
 def _by_statistics(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=_LIKELY).best()
+    best = from_bytes(sample, cp_isolation=_OTHERS).best()
     return best.encoding if best else "cp1252"
 
 
@@ -110,7 +129,9 @@ def _count(path: Path, name: str) -> tuple[int, int]:
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             if b"\0" in chunk:
-                raise Unreadable(f"{name} has a zero byte at position {at + chunk.index(0):,}; a text table has none.", "Export the table again as CSV.")
+                raise Unreadable(
+                    f"{name} has a zero byte at position {at + chunk.index(0):,}; a text table has none.", "Export the table again as CSV."
+                )
             lines += chunk.count(b"\n")
             try:
                 decoder.decode(chunk)

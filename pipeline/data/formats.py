@@ -92,7 +92,9 @@ def _by_name(name: str) -> tuple[Kind, str, bool]:
         said = f"the extension {suffix[0]!r}" if suffix[0] else "no extension that says what it is"
         raise FileRefused(f"{name} has {said}; expected {EXPECTED}.", _advice(suffix[0]))
     if packed and kind not in TEXT:
-        raise FileRefused(f"{name} is a compressed {kind} file; only text formats are read compressed.", "Unpack it and upload the file inside.")
+        raise FileRefused(
+            f"{name} is a compressed {kind} file; only text formats are read compressed.", "Unpack it and upload the file inside."
+        )
     return kind, suffix[0], packed
 
 
@@ -107,7 +109,7 @@ def _advice(suffix: str) -> str:
 
 
 def _by_content(head: bytes) -> str:
-    """"text", one of our binary kinds, or a description in words of what it is instead."""
+    """ "text", one of our binary kinds, or a description in words of what it is instead."""
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what
@@ -126,7 +128,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def looks_utf16(head: bytes) -> str | None:
-    """"utf-16-le" or "utf-16-be" when every other byte is mostly NUL, else None."""
+    """ "utf-16-le" or "utf-16-be" when every other byte is mostly NUL, else None."""
     if len(head) < 8:
         return None
     even, odd = head[0::2].count(0) / len(head[0::2]), head[1::2].count(0) / len(head[1::2])

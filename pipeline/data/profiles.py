@@ -65,9 +65,11 @@ def _dates(known: pd.Series) -> dict[str, Any]:
     counts, edges = np.histogram(stamps.astype(np.float64), bins=BINS)
     shown = [pd.Timestamp(int(edge), unit="us").isoformat() for edge in np.clip(edges, stamps.min(), stamps.max())]
     return {
-        "min": known.min().isoformat(), "max": known.max().isoformat(), "mean": pd.Timestamp(int(stamps.astype(np.float64).mean()), unit="us").isoformat(),
+        "min": known.min().isoformat(),
+        "max": known.max().isoformat(),
+        "mean": pd.Timestamp(int(stamps.astype(np.float64).mean()), unit="us").isoformat(),
         "histogram": {"edges": shown, "counts": counts.tolist()},
-    }  # fmt: skip
+    }
 
 
 def _plain(value: Any) -> Any:

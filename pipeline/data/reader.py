@@ -28,7 +28,9 @@ _SMALLER = "Upload fewer rows or columns, or the same table as Parquet."
 _DEFAULTS = ReadOptions()
 
 
-def read(path: Path | str, *, types: bool = True, name: str | None = None, options: ReadOptions = _DEFAULTS) -> tuple[pd.DataFrame, ImportReport]:
+def read(
+    path: Path | str, *, types: bool = True, name: str | None = None, options: ReadOptions = _DEFAULTS
+) -> tuple[pd.DataFrame, ImportReport]:
     """The table in a file, and everything that was detected or repaired on the way.
 
     `name` is what the owner calls the file when `path` is not (its extension counts). `types=False` leaves every cell as
@@ -46,7 +48,12 @@ def load(path: Path | str, *, name: str | None = None, options: ReadOptions = _D
 
 
 def in_box(
-    path: Path | str, *, types: bool, name: str | None = None, options: ReadOptions = _DEFAULTS, on_start: Callable[[int], None] | None = None
+    path: Path | str,
+    *,
+    types: bool,
+    name: str | None = None,
+    options: ReadOptions = _DEFAULTS,
+    on_start: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, Schema | None, ImportReport]:
     """Parse in a child process under the limits of `options`. `on_start` is told the process id of the child."""
     path = Path(path)
@@ -95,8 +102,17 @@ def _run(folder: Path, job: Job, on_start: Callable[[int], None] | None) -> None
 def _environment(folder: Path) -> dict[str, str]:
     """The parent's, with this package first on the path, few memory arenas, and temporary files where they are swept."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONIOENCODING": "utf-8", "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "TMPDIR": str(folder)}  # fmt: skip
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "MALLOC_ARENA_MAX": "2",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "TMPDIR": str(folder),
+    }
 
 
 def _end(child: subprocess.Popen) -> None:
@@ -115,7 +131,9 @@ def _death(code: int, job: Job) -> TrainyardError:
     if code in (-signal.SIGKILL, -signal.SIGABRT):
         return FileRefused(f"Reading {job.name} was ended by the system ({_signal(code)}), most likely for lack of memory.", _SMALLER)
     how = _signal(code) if code < 0 else f"exit status {code}"
-    return Unreadable(f"{job.name} made the reader stop ({how}).", "The file may be damaged. Save it again, for example as CSV, and upload that.")
+    return Unreadable(
+        f"{job.name} made the reader stop ({how}).", "The file may be damaged. Save it again, for example as CSV, and upload that."
+    )
 
 
 def _signal(code: int) -> str:
@@ -126,7 +144,9 @@ def _answer(folder: Path, name: str) -> Answer:
     try:
         answer = Answer.model_validate_json((folder / ANSWER).read_bytes())
     except (OSError, ValidationError) as error:
-        raise Unreadable(f"{name} made the reader stop without an answer.", "Save the table again, for example as CSV, and upload that.") from error
+        raise Unreadable(
+            f"{name} made the reader stop without an answer.", "Save the table again, for example as CSV, and upload that."
+        ) from error
     if answer.error is None:
         return answer
     kind = getattr(errors, answer.error, Unreadable)

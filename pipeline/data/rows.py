@@ -137,7 +137,9 @@ def _align_header(headers: list[str], grid: Grid, log: Log) -> list[str]:
         return headers
     if all(not row[-1].strip() for row in grid.rows if len(row) == width):
         return [*headers, ""]
-    log.add("header_short", f"The header has {len(headers)} names and the rows have {width} cells: the first column was taken for row names.")
+    log.add(
+        "header_short", f"The header has {len(headers)} names and the rows have {width} cells: the first column was taken for row names."
+    )
     return ["", *headers]
 
 
@@ -157,7 +159,9 @@ def _repair_widths(headers: list[str], grid: Grid, log: Log) -> None:
 def _cut(row: list[str], width: int, line: int, log: Log) -> None:
     surplus = row[width:]
     if any(cell.strip() for cell in surplus):
-        log.add("long_row", f"The row has {len(row)} cells of {width}; left out at its end: {_short(surplus)}. Its cells may be shifted.", line)
+        log.add(
+            "long_row", f"The row has {len(row)} cells of {width}; left out at its end: {_short(surplus)}. Its cells may be shifted.", line
+        )
     else:
         log.add("trailing_blank", f"The row ends in {len(surplus)} blank cells more than the header has names.", line, exact=True)
 

@@ -64,7 +64,13 @@ def infer_with_notes(frame: pd.DataFrame, renamed: Mapping[str, str] | None = No
         if len(bad):
             notes.append(Note(str(name), "unparsable", _unparsable(rule, bad, seen, len(frame)), bad))
         if unsure:
-            notes.append(Note(str(name), "ambiguous_date", f"The dates in {name!r} fit both day-month and month-day order; they were read as {rule.date_format}."))
+            notes.append(
+                Note(
+                    str(name),
+                    "ambiguous_date",
+                    f"The dates in {name!r} fit both day-month and month-day order; they were read as {rule.date_format}.",
+                )
+            )
     table = pd.DataFrame(data, index=pd.RangeIndex(len(frame)))
     return table, Schema(columns=tuple(columns), rows=len(table)), notes
 
@@ -181,7 +187,11 @@ def _described(rule: Column, values: pd.Series, bad: int, source: str) -> Column
     facts: dict[str, Any] = {"missing": int(len(values) - len(known)), "unique": int(known.nunique()), "source": source}
     if rule.dtype in ("int", "float", "datetime") and len(known):
         low, high = known.min(), known.max()
-        facts |= {"minimum": low.isoformat(), "maximum": high.isoformat()} if rule.dtype == "datetime" else {"minimum": float(low), "maximum": float(high)}
+        facts |= (
+            {"minimum": low.isoformat(), "maximum": high.isoformat()}
+            if rule.dtype == "datetime"
+            else {"minimum": float(low), "maximum": float(high)}
+        )
     if rule.kind in ("categorical", "boolean"):
         facts["levels"] = tuple(str(level) for level in known.value_counts().index[:MOST_LEVELS])
     if rule.dtype == "int":

@@ -41,7 +41,10 @@ def _choose(book: Any, name: str, options: ReadOptions, log: Log) -> Any:
     if options.sheet is not None:
         if options.sheet not in names:
             close = near(options.sheet, names)
-            raise NotFound(f"{name} has no sheet {options.sheet!r}; it has {', '.join(map(repr, names))}.", f"Did you mean {close[0]!r}?" if close else "")
+            raise NotFound(
+                f"{name} has no sheet {options.sheet!r}; it has {', '.join(map(repr, names))}.",
+                f"Did you mean {close[0]!r}?" if close else "",
+            )
         return _sized(book.get_sheet_by_name(options.sheet), name, options)
     worksheets = [meta.name for meta in book.sheets_metadata if "WorkSheet" in str(meta.typ)] or names
     filled = [sheet for sheet in (book.get_sheet_by_name(n) for n in worksheets) if sheet.height > 0]
@@ -49,7 +52,11 @@ def _choose(book: Any, name: str, options: ReadOptions, log: Log) -> Any:
         raise Unreadable(f"{name} has no filled cells on its {len(names)} sheets.", "Check that you saved the workbook.")
     if len(filled) > 1:
         others = ", ".join(repr(sheet.name) for sheet in filled[1:8])
-        log.add("sheets", f"Read the sheet {filled[0].name!r}; the workbook also has {others}. Choose another sheet to read that one.", exact=True)
+        log.add(
+            "sheets",
+            f"Read the sheet {filled[0].name!r}; the workbook also has {others}. Choose another sheet to read that one.",
+            exact=True,
+        )
     return _sized(filled[0], name, options)
 
 

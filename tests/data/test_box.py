@@ -91,7 +91,7 @@ def test_a_single_endless_line_is_refused(tmp_path):
 
 def test_an_unclosed_quote_cannot_swallow_the_file(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("a,b\n1,2\n3,\"4\n" + "5,6\n" * 400_000)
+    path.write_text('a,b\n1,2\n3,"4\n' + "5,6\n" * 400_000)
     with pytest.raises(FileRefused, match="near line 3"):
         read(path, options=limited(cell_chars=1 << 20))
 

@@ -37,7 +37,11 @@ def test_the_storage_of_a_number_does_not_change_the_hash():
 
 
 def test_the_profile_counts():
-    table, schema = infer(pd.DataFrame({"n": ["1", "2", "3", ""], "s": ["u", "u", "v", "NA"], "d": ["2024-01-01", "2024-01-03", "", ""], "e": [""] * 4}, dtype="str"))
+    table, schema = infer(
+        pd.DataFrame(
+            {"n": ["1", "2", "3", ""], "s": ["u", "u", "v", "NA"], "d": ["2024-01-01", "2024-01-03", "", ""], "e": [""] * 4}, dtype="str"
+        )
+    )
     n, s, d, e = profile(table, schema)
     assert (n["min"], n["max"], n["mean"], n["missing"], n["missing_share"], n["unique"]) == (1, 3, 2, 1, 0.25, 3)
     assert sum(n["histogram"]["counts"]) == 3 and len(n["histogram"]["edges"]) == len(n["histogram"]["counts"]) + 1

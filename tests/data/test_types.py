@@ -54,7 +54,9 @@ def test_missing_marks(mark):
 
 
 def test_canonical_dtypes():
-    frame = pd.DataFrame({"i": ["1", "2"], "f": ["1.5", ""], "b": ["yes", ""], "B": ["no", "yes"], "d": ["2024-01-01", ""], "s": ["x", "x"]}, dtype="str")
+    frame = pd.DataFrame(
+        {"i": ["1", "2"], "f": ["1.5", ""], "b": ["yes", ""], "B": ["no", "yes"], "d": ["2024-01-01", ""], "s": ["x", "x"]}, dtype="str"
+    )
     table, _ = infer(frame)
     assert [str(t) for t in table.dtypes] == ["int64", "float64", "boolean", "bool", "datetime64[us]", "str"]
 
@@ -142,7 +144,10 @@ def test_conform_gives_back_the_training_table():
 
 def test_conform_goes_by_name_and_says_what_it_did():
     table, schema = training()
-    rows = pd.DataFrame({"ZIP code": ["00501", "1"], "paid on ": ["01.02.2024", "later"], "RATE": ["7,5", "8"], "agee": ["1", "2"], "ok": ["no", "maybe"]}, dtype="str")
+    rows = pd.DataFrame(
+        {"ZIP code": ["00501", "1"], "paid on ": ["01.02.2024", "later"], "RATE": ["7,5", "8"], "agee": ["1", "2"], "ok": ["no", "maybe"]},
+        dtype="str",
+    )
     got = conform(rows, schema)
     assert list(got.table.columns) == schema.names
     assert got.table["rate"].tolist() == [7.5, 8.0] and got.table["zip"].tolist() == ["00501", "1"]
@@ -156,7 +161,12 @@ def test_conform_goes_by_name_and_says_what_it_did():
 
 def test_numbers_may_come_as_numbers_or_as_text():
     _, schema = training()
-    typed = conform(pd.DataFrame({"age": [31.0, 3.5], "rate": [1, 2], "ok": [True, False], "zip": [501, 8123], "Paid On": [datetime.date(2024, 1, 5), None]}), schema)
+    typed = conform(
+        pd.DataFrame(
+            {"age": [31.0, 3.5], "rate": [1, 2], "ok": [True, False], "zip": [501, 8123], "Paid On": [datetime.date(2024, 1, 5), None]}
+        ),
+        schema,
+    )
     assert typed.notes == [] and typed.table["age"].tolist() == [31.0, 3.5] and typed.table["zip"].tolist() == ["501", "8123"]
     assert typed.table["ok"].tolist() == [True, False] and typed.table["Paid On"].iloc[0] == pd.Timestamp(2024, 1, 5)
 
