@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.models.facts import FamilyFacts, OnRound, Resources, device_for, family
+
 from pipeline.models import (  # isort: skip  (each import registers one family)
     baseline,
     catboost,

@@ -15,7 +15,7 @@ from pipeline.models.facts import Resources, family
     title="Extra trees",
     help="A forest with random split points: quicker than a random forest, and different enough from boosting to help "
     "an ensemble.",
-    params=forest.params(max_features=0.75), order=40, categories="codes", scaled=False, missing=False, sparse=False,
+    params=forest.params(max_features=0.5), order=40, categories="codes", scaled=False, missing=False, sparse=False,
     speed="medium", iterative=True,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:

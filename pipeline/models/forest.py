@@ -10,18 +10,18 @@ from pipeline.catalog import Param
 from pipeline.models.estimator import Estimator
 from pipeline.models.facts import OnRound
 
-ROWS_PER_LEAF = 10_000  # no more than about this many leaves a tree: a million rows must not make a 10 GB model
+MOST_LEAVES = {"binary": 5_000, "multiclass": 5_000, "regression": 10_000}  # of a tree: a million rows must not make 10 GB
 
 
 def params(max_features: float) -> tuple[Param, ...]:
     """The parameters of a forest; `max_features` is the default share of columns tried at a split."""
     return (
-        Param("n_estimators", "int", 200, "Trees", low=10, high=2_000, log=True, unit="trees", tune=False,
+        Param("n_estimators", "int", 150, "Trees", low=10, high=2_000, log=True, unit="trees", tune=False,
               help="More trees are steadier, never worse, and take proportionally longer."),
         Param("max_features", "float", max_features, "Columns tried at a split", low=0.1, high=1.0, unit="share",
               help="A smaller share makes the trees more different from each other."),
         Param("min_leaf", "int", 1, "Rows in a leaf, at least", low=1, high=50, log=True, unit="rows",
-              help=f"More rows in a leaf give smoother predictions. At least one for every {ROWS_PER_LEAF:,} rows of the table."),
+              help="More rows in a leaf give smoother predictions. At least one for every 10,000 rows of the table (5,000 for classes)."),
         Param("max_depth", "int", 40, "Most levels of a tree", low=2, high=60, log=True, unit="levels", tune=False,
               help="How many questions in a row a tree may ask."),
     )  # fmt: skip
@@ -38,7 +38,7 @@ class Forest(Estimator):
         make = getattr(ensemble, self.kind + ("Regressor" if self.task == "regression" else "Classifier"))
         self.model_ = make(
             max_features=self.params["max_features"],
-            min_samples_leaf=max(self.params["min_leaf"], len(y) // ROWS_PER_LEAF),
+            min_samples_leaf=max(self.params["min_leaf"], len(y) // MOST_LEAVES[self.task]),
             max_depth=self.params["max_depth"],
             n_jobs=self.resources.threads,
             random_state=self.resources.seed,

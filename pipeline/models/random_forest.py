@@ -15,7 +15,7 @@ from pipeline.models.facts import Resources, family
     title="Random forest",
     help="Many trees on random parts of the rows and columns, averaged. Works without tuning; larger and a little weaker "
     "than boosting.",
-    params=forest.params(max_features=0.5), order=45, categories="codes", scaled=False, missing=False, sparse=False,
+    params=forest.params(max_features=0.35), order=45, categories="codes", scaled=False, missing=False, sparse=False,
     speed="medium", default=False, iterative=True,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:

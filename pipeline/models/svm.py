@@ -14,7 +14,9 @@ from pipeline.models.facts import OnRound, Resources, family
 
 EXACT_ROWS = 2_000
 MOST_ROWS = 30_000
-ROWS_TIMES_CLASSES = 200_000  # one machine per class: with many classes the sample shrinks, down to 5,000 rows
+ROWS_TIMES_CLASSES = 60_000  # one approximate machine per class: with more classes the sample shrinks
+MANY_CLASSES = 10  # beyond, an exact machine for each pair of classes is quicker, on at most MANY_CLASSES_ROWS rows
+MANY_CLASSES_ROWS = 5_000
 LANDMARKS = 300
 PARAMS = (
     Param("cost", "float", 1.0, "Cost of errors", low=0.01, high=100.0, log=True,
@@ -28,7 +30,7 @@ PARAMS = (
     "svm",
     title="Support vector machine",
     help=f"Separates rows by smooth borders. Exact up to {EXACT_ROWS:,} rows; beyond, the kernel is approximated from "
-    f"{LANDMARKS} landmarks and at most {MOST_ROWS:,} rows are used.",
+    f"{LANDMARKS} landmarks and at most {MOST_ROWS:,} rows are used (fewer with more than two classes).",
     params=PARAMS, order=80, categories="onehot", scaled=True, missing=False, sparse=True, speed="slow", default=False,
     max_rows=MOST_ROWS,
 )  # fmt: skip
@@ -39,8 +41,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 class SVM(Estimator):
     def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
         regression, seed = self.task == "regression", self.resources.seed
-        most = MOST_ROWS if regression else min(MOST_ROWS, max(5_000, ROWS_TIMES_CLASSES // len(self.classes_)))
-        rows = sample_rows(y, most, seed, classes=not regression)
+        rows = sample_rows(y, self._most_rows(), seed, classes=not regression)
         X, y = X[rows], y[rows]
         self.centre_, self.scale_ = 0.0, 1.0
         if regression:
@@ -50,10 +51,19 @@ class SVM(Estimator):
             self._calibrate(X, y)
         self.model_ = self._fitted(X, y)
 
+    def _most_rows(self) -> int:
+        if self.task == "regression":
+            return MOST_ROWS
+        return MANY_CLASSES_ROWS if len(self.classes_) > MANY_CLASSES else min(MOST_ROWS, ROWS_TIMES_CLASSES // len(self.classes_))
+
+    def _few(self, rows: int) -> bool:
+        """Whether an exact machine is quick enough."""
+        return rows <= EXACT_ROWS or (self.task != "regression" and len(self.classes_) > MANY_CLASSES)
+
     def _fitted(self, X: Any, y: np.ndarray) -> Any:
         from sklearn.exceptions import ConvergenceWarning
 
-        model = self._exact(X) if X.shape[0] <= EXACT_ROWS else self._approximate(X)
+        model = self._exact(X) if self._few(X.shape[0]) else self._approximate(X)
         with warnings.catch_warnings():
             # the number of steps is what bounds the time; the score says how good the model is
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -252,7 +252,7 @@ def test_svm_and_neighbours_bound_their_rows():
     y = (X[:, 0] > 0).astype(int)
     neighbours = catalog.get("family", "knn").make("binary", {}, ONE).fit(X, y)
     machine = catalog.get("family", "svm").make("binary", {}, ONE).fit(X, y)
-    assert neighbours.model_.n_samples_fit_ == catalog.get("family", "knn").facts.max_rows 
+    assert neighbours.model_.n_samples_fit_ == catalog.get("family", "knn").facts.max_rows
     assert machine.model_.named_steps["nystroem"].n_components == 300
     assert np.mean(machine.predict(X[:500]) == y[:500]) > 0.95
 
