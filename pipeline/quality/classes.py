@@ -56,8 +56,9 @@ def rare_classes(subject: Subject, params: dict) -> Verdict:
         return passed(f"Every class of {subject.target!r} has at least {params['rows']} rows.", smallest=int(counts.min()))
     names = [str(values[i]) for i in thin[np.argsort(counts[thin], kind="stable")]]
     least = int(counts[thin].min())
+    have = "has" if len(thin) == 1 else "have"
     return Verdict(
-        f"{len(thin)} of {len(counts)} classes of {subject.target!r} {'has' if len(thin) == 1 else 'have'} fewer than {params['rows']} rows: {listed(names)}; the smallest has "
+        f"{len(thin)} of {len(counts)} classes of {subject.target!r} {have} fewer than {params['rows']} rows: {listed(names)}; the smallest has "
         f"{least}. Collect more of them, or put them together with a neighbouring class before uploading.",
         "error" if least < 2 else "warning", (subject.target,), np.isin(codes, thin),
         {"rows": {str(values[i]): int(counts[i]) for i in thin[:50]}, "classes": len(counts)},

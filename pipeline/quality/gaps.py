@@ -37,7 +37,8 @@ def missing(subject: Subject, params: dict) -> Verdict:
     unlabelled = subject.target is not None and shares.get(subject.target, 0) > 0
     if not hit and not unlabelled:
         some = sum(share > 0 for share in shares.values())
-        return passed("No cell is empty." if not some else f"{counted(some, 'column')} with a few empty cells, under {percent(params['notice'])} each.")
+        few = f"{counted(some, 'column')} with a few empty cells, under {percent(params['notice'])} each."
+        return passed(few if some else "No cell is empty.")
     columns = [subject.target, *hit] if unlabelled else hit
     worst = max(columns, key=shares.get)
     empty = [name for name in hit if shares[name] >= params["drop"]]

@@ -43,10 +43,12 @@ def leakage(subject: Subject, params: dict) -> Verdict:
     scores, used = _scores(subject, truth, params["rows"])
     measure = "R2" if subject.task == "regression" else "ROC AUC"
     hit = sorted((name for name in scores if scores[name] >= params["warn"]), key=lambda name: -scores[name])
-    evidence = {"measure": measure, "scores": dict(sorted(scores.items(), key=lambda item: -item[1])[:50]), "rows_used": used, "folds": FOLDS}
+    best_first = dict(sorted(scores.items(), key=lambda item: -item[1])[:50])
+    evidence = {"measure": measure, "scores": best_first, "rows_used": used, "folds": FOLDS}
     if not hit:
         best = max(scores, key=scores.get)
-        return passed(f"No column alone predicts {subject.target!r} suspiciously well; the best is {best!r} with {measure} {scores[best]:.3f}.", **evidence)
+        words = f"No column alone predicts {subject.target!r} suspiciously well; the best is {best!r} with {measure} {scores[best]:.3f}."
+        return passed(words, **evidence)
     sure = [name for name in hit if scores[name] >= params["error"]]
     return Verdict(
         _words(subject, hit, scores, measure, used), "error" if sure else "warning", tuple(hit), None, evidence, (leave_out("DQ012", sure or hit),),
@@ -57,8 +59,9 @@ def leakage(subject: Subject, params: dict) -> Verdict:
 def _words(subject: Subject, hit: list[str], scores: dict[str, float], measure: str, used: int) -> str:
     seen = ", ".join(f"{name!r} {scores[name]:.4f}" for name in hit[:3]) + (f" and {len(hit) - 3} more" if len(hit) > 3 else "")
     guess = "0 is guessing the mean" if measure == "R2" else "0.5 is guessing"
+    verb = "predicts" if len(hit) == 1 else "each predict"
     return (
-        f"{listed(hit)} alone {'predicts' if len(hit) == 1 else 'each predict'} {subject.target!r} almost perfectly: {measure} {seen} on unseen rows (1 is perfect, {guess}; "
+        f"{listed(hit)} alone {verb} {subject.target!r} almost perfectly: {measure} {seen} on unseen rows (1 is perfect, {guess}; "
         f"{used:,} of {subject.rows:,} rows were used). Leave out what is not known at the moment of a prediction."
     )
 

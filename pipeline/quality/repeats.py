@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.util import hash_array
 
 from pipeline.catalog import Param
 from pipeline.quality.entry import Verdict, add_step, check_entry, leave_out, not_applicable, passed
@@ -59,13 +61,14 @@ def duplicate_rows(subject: Subject, params: dict) -> Verdict:
     if not compared:
         return not_applicable("Every column identifies the row, so no two rows can be compared.")
     again = pd.DataFrame({i: subject.codes(name)[0] for i, name in enumerate(compared)}).duplicated().to_numpy()
-    share, without = float(again.mean()), f" {listed(ids)} {'identifies' if len(ids) == 1 else 'identify'} the row and {'was' if len(ids) == 1 else 'were'} not compared." if ids else ""
+    share, without = float(again.mean()), f" Not compared, because it identifies the row: {listed(ids)}." if ids else ""
     if not again.any():
         return passed(f"No row repeats an earlier one.{without}", duplicates=0, ignored=ids)
     chance = not _telling(subject, compared, again)
     doubt = " Rows of so few or so coarse columns may also be equal by chance, so look before you drop them." if chance else ""
+    seen = f"{int(again.sum()):,} of {subject.rows:,} rows ({percent(share)}) repeat an earlier row in {counted(len(compared), 'column')}."
     return Verdict(
-        f"{int(again.sum()):,} of {subject.rows:,} rows ({percent(share)}) repeat an earlier row in {counted(len(compared), 'column')}.{without}{doubt}",
+        f"{seen}{without}{doubt}",
         "warning" if share >= params["warn"] and not chance else "info", (), again,
         {"duplicates": int(again.sum()), "share": share, "ignored": ids, "by_chance": chance},
         (add_step("DQ003", "Drop repeated rows from the training data", "drop_duplicates"),), safe=not chance,
@@ -116,22 +119,23 @@ def _equal_columns(subject: Subject, rows: int) -> list[Pair]:
     to the names of their values. Where nearly every row has its own value that says nothing, and values must be equal.
     Of a date, a number and words that match one for one, the one that knows the order of its values is kept.
     """
-    kept: dict[bytes, list[str]] = {}
+    kept: dict[bytes, str] = {}
     found = []
     for name in sorted(subject.features, key=lambda name: KNOWS_MOST.index(subject.kind(name))):
-        codes, values = subject.codes(name)
-        if len(values) < 2:
+        if len(subject.codes(name)[1]) < 2:
             continue
-        alike = kept.setdefault(codes.tobytes(), [])
-        believed = subject.rows >= rows and len(values) <= subject.rows / 2
-        match = next((other for other in alike if believed or _same_values(values, subject.codes(other)[1])), None)
-        if match is None:
-            alike.append(name)
-        else:
-            found.append(Pair(name, match, _same_values(values, subject.codes(match)[1])))
+        recoding, exact = _prints(subject, name, rows)
+        original = kept.setdefault(exact, kept.setdefault(recoding, name))
+        if original != name:
+            found.append(Pair(name, original, exact == _prints(subject, original, rows)[1]))
     return sorted(found, key=lambda pair: subject.features.index(pair.column))
 
 
-def _same_values(left: pd.Index, right: pd.Index) -> bool:
-    """Equal one by one; a number does not equal its text."""
-    return len(left) == len(right) and bool((left.astype(object) == right.astype(object)).all())
+def _prints(subject: Subject, name: str, rows: int) -> tuple[bytes, bytes]:
+    """Two fingerprints of a column: one that a recoding leaves as it is, where that says something, and one of the values."""
+    codes, values = subject.codes(name)
+    believed = subject.rows >= rows and len(values) <= subject.rows / 2
+    shape = hashlib.sha256(codes.tobytes())
+    exact = shape.copy()
+    exact.update(str(values.dtype).lower().encode() + hash_array(values.to_numpy()).tobytes())
+    return (shape if believed else exact).digest(), exact.digest()

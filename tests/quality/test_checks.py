@@ -91,7 +91,7 @@ def test_duplicate_rows_apart_from_the_row_number():
     assert schema["customer_id"].kind == "id"
     found = check(table, schema, "churned")["DQ003"]
     assert (found.severity, found.rows) == ("warning", 20)
-    assert "'customer_id' identifies the row and was not compared" in found.explanation
+    assert "Not compared, because it identifies the row: 'customer_id'" in found.explanation
 
 
 def test_rows_that_may_be_equal_by_chance_are_only_mentioned():
