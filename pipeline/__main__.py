@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import TrainyardError, TrainingError
+from pipeline.errors import TrainingError, TrainyardError
 
 JSON_HELP = "print JSON instead of words"
 
@@ -251,7 +251,7 @@ class _Bar:
         from tqdm import tqdm
 
         form = "{percentage:3.0f}%|{bar:30}| {elapsed}{postfix}"
-        self._bar = tqdm(total=1.0, file=sys.stderr, bar_format=form, leave=False)
+        self._bar = tqdm(total=1.0, file=sys.stderr, bar_format=form, leave=False, disable=None)
         self._metric, self._best, self._doing = plan.metric, "", ""
 
     def __enter__(self) -> _Bar:
@@ -260,7 +260,8 @@ class _Bar:
     def __exit__(self, *error: object) -> None:
         self._bar.close()
 
-    def on_event(self, kind: str, payload: dict[str, Any]) -> None:
+    def on_event(self, event: Any) -> None:
+        kind, payload = event.kind, event.payload
         if kind == "phase":
             self._doing = payload["message"]
         elif kind == "best":

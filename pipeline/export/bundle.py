@@ -63,7 +63,7 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     """
     path = _target(version, Path(to))
     contents = Contents(
-        version=version, predictor=store.predictor(version), model=store.model_bytes(version), plan=store.run(version.run_id).plan,
+        version=version, predictor=store.predictor(version), model=store.artifact_bytes(version.artifact), plan=store.run(version.run_id).plan,
         evaluation=store.evaluation(version.run_id), leaderboard=store.leaderboard(version.run_id),
     )  # fmt: skip
     rows = _awkward(store.dataset(version.dataset_id).table(), contents.predictor.schema.names)

@@ -28,6 +28,7 @@ def main() -> int:
     verify()
     sys.path.insert(0, str(HERE))
     import joblib
+
     from pipeline.data import read
     from pipeline.errors import TrainyardError
 

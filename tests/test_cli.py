@@ -1,0 +1,170 @@
+"""The command line, as a user or another tool runs it: real processes, real files, a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.tables import TABLES, customers
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(home: Path, *words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, "TRAINYARD_HOME": str(home)}, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module", params=TABLES)
+def trained(request: pytest.FixtureRequest, home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict]:
+    make, target = TABLES[request.param]
+    path = tmp_path_factory.mktemp("data") / f"{request.param}.csv"
+    make().to_csv(path, index=False)
+    done = run(home, "train", path, "--target", target, "--budget-trials", 2, "--families", "linear,lightgbm", "--seed", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    return request.param, path, json.loads(done.stdout)
+
+
+def test_train_prints_one_object_with_what_is_promised(trained: tuple) -> None:
+    task, _, said = trained
+    assert {"run", "model", "task", "metric", "holdout", "interval", "leaderboard", "seconds"} <= set(said)
+    assert said["task"] == task and said["model"] == f"{task}:1"
+    low, high = said["interval"]
+    assert low <= said["holdout"] <= high
+    assert {row["family"] for row in said["leaderboard"]} == {"baseline", "linear", "lightgbm"}
+    for row in said["leaderboard"]:
+        assert len(row["interval"]) == 2 and isinstance(row["score"], float) and row["seconds"] >= 0
+
+
+def test_predict_writes_a_row_per_row_in_order(trained: tuple, home: Path, tmp_path: Path) -> None:
+    task, path, said = trained
+    out = tmp_path / "predictions.csv"
+    for ref in (said["model"], task):
+        done = run(home, "predict", ref, path, "--out", out)
+        assert done.returncode == 0, done.stderr
+    rows, predicted = pd.read_csv(path), pd.read_csv(out, keep_default_na=False)
+    assert len(rows) == len(predicted)
+    target = TABLES[task][1]
+    proba = [f"proba_{c}" for c in sorted(rows[target].unique())] if task != "regression" else []
+    assert sorted(predicted.columns) == sorted(["prediction", *proba, "verdict", "reasons"])
+    if task == "regression":
+        assert (predicted["prediction"] - rows[target]).abs().mean() < rows[target].std() / 3
+    else:
+        assert (predicted["prediction"] == rows[target]).mean() > 0.75
+
+
+def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained: tuple, home: Path, tmp_path: Path) -> None:
+    _, path, said = trained
+    bundle = tmp_path / "model.zip"
+    done = run(home, "export", said["model"], "--to", bundle)
+    assert done.returncode == 0 and "proved" in done.stdout, done.stderr
+    done = run(home, "predict", said["model"], path, "--out", tmp_path / "kept.csv")
+    done = run(tmp_path / "another home", "predict", bundle, path, "--out", tmp_path / "bundle.csv")
+    assert done.returncode == 0, done.stderr
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", bundle, tmp_path / "unpacked"], check=True)
+    command = [sys.executable, "-I", "unpacked/predict.py", str(path), "--out", "alone.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    kept = (tmp_path / "kept.csv").read_bytes()
+    assert kept == (tmp_path / "bundle.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+
+
+def test_a_bundle_that_was_changed_is_not_opened(trained: tuple, home: Path, tmp_path: Path) -> None:
+    import zipfile
+
+    _, path, said = trained
+    bundle, changed = tmp_path / "model.zip", tmp_path / "changed.zip"
+    assert run(home, "export", said["model"], "--to", bundle).returncode == 0
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name) + (b" " if name == "model.joblib" else b""))
+    done = run(home, "predict", changed, path, "--out", tmp_path / "out.csv")
+    assert done.returncode == 1 and "model.joblib" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_lists_and_check_speak_json_and_words(trained: tuple, home: Path) -> None:
+    task, path, said = trained
+    assert said["run"] in {r["run"] for r in json.loads(run(home, "runs", "--json").stdout)}
+    assert said["model"] in {m["model"] for m in json.loads(run(home, "models", "--json").stdout)}
+    assert task in {d["name"] for d in json.loads(run(home, "datasets", "--json").stdout)}
+    assert said["run"] in run(home, "runs").stdout
+    report = json.loads(run(home, "check", path, "--target", TABLES[task][1], "--json").stdout)
+    codes = [f["code"] for f in report["findings"]]
+    assert len(set(codes)) == len(codes) >= 12
+    assert "DQ001" in run(home, "check", path).stdout
+
+
+def wrong_inputs(folder: Path) -> dict[str, tuple[Path, str, list[str]]]:
+    """name -> (file, target, further words)."""
+    frame = customers()
+    files = {
+        "empty": b"",
+        "png": b"\x89PNG\r\n\x1a\n" + bytes(200),
+        "one_class": frame.assign(left="no").to_csv(index=False).encode(),
+        "text_target": frame.assign(story=[f"it was day {i} of a long and rainy week" for i in range(len(frame))]).to_csv(index=False).encode(),
+        "whole": frame.to_csv(index=False).encode(),
+    }
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_bytes(content)
+    cases = {name: (folder / f"{name}.csv", "left", []) for name in ("empty", "png", "one_class")}
+    cases["text_target"] = (folder / "text_target.csv", "story", ["--task", "regression"])
+    cases["no_such_column"] = (folder / "whole.csv", "lefft", [])
+    cases["no_such_family"] = (folder / "whole.csv", "left", ["--families", "lightgmb"])
+    cases["no_such_file"] = (folder / "nothing.csv", "left", [])
+    return cases
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("empty", "empty"), ("png", "PNG"), ("one_class", "single value"), ("text_target", "is text"),
+        ("no_such_column", "left"), ("no_such_family", "lightgbm"), ("no_such_file", "nothing.csv"),
+    ],
+)  # fmt: skip
+def test_wrong_input_ends_in_one_sentence_with_a_hint(case: str, words: str, tmp_path: Path) -> None:
+    path, target, more = wrong_inputs(tmp_path)[case]
+    done = run(tmp_path / "home", "train", path, "--target", target, "--budget-trials", 1, *more)
+    assert done.returncode != 0 and done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert lines[0].startswith("error: ") and lines[1].startswith("hint: ") and len(lines) == 2, done.stderr
+    assert words in done.stderr
+
+
+def test_duplicated_and_empty_column_names_are_renamed_and_said(tmp_path: Path) -> None:
+    text = customers().to_csv(index=False).replace("customer,spend,calls", ",calls,calls", 1)
+    (tmp_path / "names.csv").write_text(text)
+    report = json.loads(run(tmp_path / "home", "check", tmp_path / "names.csv", "--json").stdout)
+    assert len(report["import"]["renamed"]) == 2 and report["import"]["problems"]
+    done = run(tmp_path / "home", "train", tmp_path / "names.csv", "--target", "left", "--budget-trials", 1, "--families", "linear", "--json")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_file_is_carried_out(tmp_path: Path) -> None:
+    from pipeline.data import infer
+    from pipeline.plan import Plan
+
+    customers().to_csv(tmp_path / "c.csv", index=False)
+    plan = Plan.draft(infer(customers())[1], "left").change(families=[{"family": "linear"}], search={"trials": 1}, metric="brier")
+    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    done = run(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--json")
+    said = json.loads(done.stdout)
+    assert said["metric"] == "brier" and {r["family"] for r in said["leaderboard"]} == {"baseline", "linear"}
+
+
+def test_help_names_every_command() -> None:
+    shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "cancel", "worker"):
+        assert command in shown
