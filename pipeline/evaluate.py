@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import catalog
 
 CLASSES = ("binary", "multiclass")
-RESAMPLES = 200
+RESAMPLES = 100
 MOST_RESAMPLED_ROWS = 5_000
 POINTS = 200
 

@@ -60,7 +60,8 @@ class Predictor:
     """Scores rows: the same object in the app, on the command line, in a bundle and from `pipeline.train`.
 
     The prediction is the mean over the fold models of one trial. `schema` is the contract: the columns by name, how
-    each is parsed, and what was seen in it. `about` says where the model comes from.
+    each is parsed, and what was seen in it. `unused` are the other columns of the training table: nothing is said when
+    they are there or not. `about` says where the model comes from.
     """
 
     task: str
@@ -68,6 +69,7 @@ class Predictor:
     schema: Schema
     models: tuple[FittedModel, ...]
     classes: tuple = ()
+    unused: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
@@ -86,7 +88,7 @@ class Predictor:
         guess, and `reasons` names the columns.
         """
         conformed = conform(frame, self.schema)
-        notes = [note for note in conformed.notes if not (note.kind == "extra" and note.column == self.target)]
+        notes = [note for note in conformed.notes if not (note.kind == "extra" and note.column in (self.target, *self.unused))]
         raw = self._raw(conformed.table)
         scored = pd.DataFrame({"prediction": self._decide(raw)})
         for k, label in enumerate(self.classes):
@@ -119,8 +121,8 @@ class Predictor:
 
         everywhere = np.arange(len(table))
         for note in notes:
-            rows = everywhere if note.rows is None else np.asarray(note.rows)
-            say(rows, note.message, 1 if note.kind in ("renamed", "extra") else 2)
+            if note.kind != "extra":  # a column that the model never looks at says nothing about a row
+                say(everywhere if note.rows is None else np.asarray(note.rows), note.message, 1 if note.kind == "renamed" else 2)
         absent = {note.column for note in notes if note.kind == "missing_column"}
         for column in self.schema.columns:
             if column.name not in absent:

@@ -211,10 +211,7 @@ def _fit_trials(data: TrainingData, journal: _Journal, finished: Sequence[Trial]
 
 
 def _goes_on(plan: Plan, trials: Sequence[Trial], clock: Clock) -> bool:
-    """Whether another trial may start: nobody asked to stop, budget left, and something left to try.
-
-    The baseline always has its turn. A tuned trial starts only if one of the quickest family so far would still fit.
-    """
+    """Whether another trial may start: nobody asked to stop, budget left, and something left to try. The baseline always may."""
     if clock.should_stop():
         return False
     if not trials:
@@ -224,8 +221,9 @@ def _goes_on(plan: Plan, trials: Sequence[Trial], clock: Clock) -> bool:
         return False
     if plan.search.trials is not None:
         return len(trials) - 1 < plan.search.trials  # the baseline is extra
-    known = [trial.seconds for trial in trials if trial.family != "baseline" and trial.score is not None]
-    return clock.left() > (min(known, default=0) if tuning else 0)
+    best = _best(plan, trials, none_yet=True)
+    # A tuned trial that would be cut short by half cannot win: the time is better left unused.
+    return clock.left() > (best.seconds / 2 if tuning and best else 0)
 
 
 def _past(plan: Plan, trial: Trial) -> search.Past:
@@ -274,7 +272,8 @@ def _best(plan: Plan, trials: Sequence[Trial], none_yet: bool = False) -> Trial 
 def _predictor(plan: Plan, schema: Schema, data: TrainingData, best: Trial) -> Predictor:
     about = {"family": best.family, "params": best.params, "trial": best.number, "metric": plan.metric, "score": best.score}
     about |= {"plan": plan.fingerprint(), "dataset": plan.dataset, "training_rows": len(data.rows), "folds": len(data.folds)}
-    return Predictor(plan.task, plan.target, schema.only(plan.features), best.models, data.classes, about)
+    unused = tuple(name for name in schema.names if name not in plan.features)
+    return Predictor(plan.task, plan.target, schema.only(plan.features), best.models, data.classes, unused, about)
 
 
 def _evaluate(plan: Plan, data: TrainingData, holdout: Holdout, trials: Sequence[Trial], best: Trial) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def strategy(name: str, *, title: str, help: str, order: int) -> Callable[[Calla
 def random(space: dict[str, list[Param]], past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
     from optuna.samplers import RandomSampler
 
-    return _ask(RandomSampler(seed=seed), space, [])
+    return _ask(lambda: RandomSampler(seed=seed), space, [])
 
 
 @strategy("tpe", title="Bayesian (TPE)", order=10,
@@ -56,17 +56,17 @@ def random(space: dict[str, list[Param]], past: Sequence[Past], seed: int) -> tu
 def tpe(space: dict[str, list[Param]], past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
     from optuna.samplers import TPESampler
 
-    return _ask(TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=8), space, past)
+    return _ask(lambda: TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=8), space, past)
 
 
 def propose(plan: Plan, past: Sequence[Past]) -> Proposal:
     """The next configuration, given the trials so far in their order. The baseline is always number 0."""
     first = _first_turns(plan)
     number = len(past)
-    if number < len(first):
-        return Proposal(number, first[number].family, first[number].params, tuned=False)
-    family, params = _tuned(plan, past)
-    return Proposal(number, family, params, tuned=True)
+    tuned = number >= len(first)
+    family, params = _tuned(plan, past) if tuned else (first[number].family, first[number].params)
+    # Complete, so that what was fitted can be read from the trial even when a default changes later.
+    return Proposal(number, family, catalog.get("family", family).complete(params), tuned)
 
 
 def first_turns(plan: Plan) -> int:
@@ -115,14 +115,14 @@ def _best_families(past: Sequence[Past], space: dict) -> list[str]:
     return (tried or list(space))[:TUNED_FAMILIES]
 
 
-def _ask(sampler: Any, space: dict[str, list[Param]], past: Sequence[Past]) -> tuple[str, dict[str, Any]]:
+def _ask(sampler: Callable[[], Any], space: dict[str, list[Param]], past: Sequence[Past]) -> tuple[str, dict[str, Any]]:
     """One configuration from an Optuna sampler that is told the past. Names are `family` and `<family>.<parameter>`."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(sampler=sampler)
+        study = optuna.create_study(sampler=sampler())
         for trial in past:
             study.add_trial(_frozen(trial, space))
         asked = study.ask()

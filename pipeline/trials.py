@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline import catalog, evaluate, features
 from pipeline.errors import TrainyardError
-from pipeline.models import Resources
+from pipeline.models import Resources, device_for
 from pipeline.plan import Plan
 from pipeline.predictor import FittedModel
 
@@ -138,7 +138,7 @@ def _fit(number: int, family: str, params: dict, data: TrainingData, resources: 
     entry, plan, started = catalog.get("family", family), data.plan, time.monotonic()
     oof, scores = _empty(data), np.full(len(data.folds), np.nan)
     slots = min(resources.threads, len(data.folds))
-    each = replace(resources, threads=resources.threads // slots)
+    each = replace(resources, threads=resources.threads // slots, device=device_for(entry, resources.device))
 
     def fit(fold: int) -> FittedModel:
         waves_left = -(-(len(data.folds) - fold) // slots)

@@ -1,0 +1,227 @@
+"""Every page through Streamlit's own test runner, on a real store: nothing there, something there, and things that are wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pipeline import Plan, Store, samples
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["home", "data", "quality", "features", "models", "tuning", "runs", "leaderboard", "evaluate", "explain", "registry", "export"]
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store of its own for each test; workers that a page started for it are ended by their id."""
+    monkeypatch.setenv("TRAINYARD_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(ROOT)
+    yield Store()
+    for process in psutil.process_iter(["cmdline"]):
+        if "worker" in (process.info["cmdline"] or []) and str(tmp_path / "home") in process.info["cmdline"]:
+            process.terminate()
+
+
+@pytest.fixture
+def penguins(store):
+    sample = next(sample for sample in samples() if sample.name == "penguins")
+    return store.add_dataset(sample.name, sample.path)
+
+
+def opened(page: str, **params: str) -> AppTest:
+    """The page as a browser would show it, through app.py."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page(f"pages/{page}.py")
+    for name, value in params.items():
+        at.query_params[name] = value
+    at.run()
+    return at
+
+
+def said(at: AppTest) -> str:
+    """Everything that can be read on the page and its sidebar."""
+    kinds = ("title", "subheader", "caption", "markdown", "error", "warning", "success", "info")
+    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
+
+
+def add(store: Store, tmp_path: Path, frame: pd.DataFrame, name: str = "table"):
+    path = tmp_path / f"{name}.csv"
+    frame.to_csv(path, index=False)
+    return store.add_dataset(name, path)
+
+
+def drafted(store: Store, dataset, target: str, **fields) -> Plan:
+    plan = Plan.draft(dataset.schema, target, dataset=dataset.id)
+    plan = plan.change(**fields) if fields else plan
+    store.save_draft(dataset.id, plan)
+    return plan
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_any_dataset_says_what_to_do(store, page):
+    at = opened(page)
+    assert not at.exception
+    assert at.title[0].value == page.title()
+    assert any(words in said(at) for words in ("yet", "Nothing here")), said(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_a_dataset_and_a_draft(store, penguins, page):
+    drafted(store, penguins, "Species")
+    at = opened(page, dataset=penguins.id)
+    assert not at.exception and not at.error
+    assert at.selectbox(key="picker").value == penguins.id
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("params", [{"run": "0" * 12}, {"dataset": "0" * 12}], ids=["run", "dataset"])
+def test_an_id_that_does_not_exist_is_said(store, penguins, page, params):
+    at = opened(page, **params)
+    assert not at.exception
+    assert "000000000000" in at.error[0].value
+
+
+def test_the_dataset_of_the_page_is_put_into_the_url(store, penguins):
+    at = opened("data")
+    assert at.query_params["dataset"] in (penguins.id, [penguins.id])
+
+
+def test_choosing_a_target_on_the_quality_page_drafts_a_plan_and_checks_with_it(store, penguins):
+    at = opened("quality", dataset=penguins.id)
+    assert store.draft(penguins.id) is None
+    at.selectbox(key="quality_target").select("Species").run()
+    assert not at.exception
+    assert store.draft(penguins.id).target == "Species"
+    assert store.quality(penguins.id, "Species")["target"] == "Species"
+
+
+def test_a_fix_is_applied_and_undone_and_survives_a_new_session(store, tmp_path):
+    table = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5] * 30, "same": "x", "y": ["yes", "no"] * 60})
+    dataset = add(store, tmp_path, table)
+    drafted(store, dataset, "y")
+    at = opened("quality", dataset=dataset.id)
+    constant = next(f for f in store.quality(dataset.id, "y")["findings"] if f["status"] == "found" and "same" in f["columns"] and f["fixes"])
+    at.radio(key="check").set_value(constant["code"]).run()
+    at.button(key="apply").click().run()
+    assert not at.exception
+    assert [fix.code for fix in store.draft(dataset.id).fixes] == [constant["code"]]
+    again = opened("quality", dataset=dataset.id)
+    again.button(key="undo_0").click().run()
+    assert store.draft(dataset.id).fixes == ()
+
+
+def test_a_finding_is_ignored_for_a_reason(store, penguins):
+    drafted(store, penguins, "Species")
+    at = opened("quality", dataset=penguins.id)
+    code = at.radio(key="check").value
+    at.text_input(key=f"why_{code}").set_value("known *gap*").run()
+    at.button(key="ignore_go").click().run()
+    assert not at.exception
+    (fix,) = store.draft(penguins.id).fixes
+    assert (fix.code, fix.title, fix.steps, fix.ignore) == (code, "Ignored: known *gap*", (), ())
+
+
+def test_the_target_and_the_task_are_chosen_on_the_features_page(store, penguins):
+    at = opened("features", dataset=penguins.id)
+    at.selectbox(key="target").select("Sex").run()
+    assert store.draft(penguins.id).task == "binary"
+    at.selectbox(key="target").select("Body Mass (g)").run()
+    assert not at.exception
+    assert store.draft(penguins.id).task == "regression"
+
+
+def test_another_target_keeps_the_recipe(store, penguins):
+    plan = drafted(store, penguins, "Species")
+    drafted(store, penguins, "Species", recipe=[{"step": "clip"}, *plan.model_dump(mode="json")["recipe"]])
+    at = opened("features", dataset=penguins.id)
+    at.selectbox(key="target").select("Sex").run()
+    assert store.draft(penguins.id).recipe[0].step == "clip"
+
+
+def test_steps_are_switched_moved_and_removed(store, penguins):
+    before = [spec.step for spec in drafted(store, penguins, "Species").recipe]
+    at = opened("features", dataset=penguins.id)
+    at.button(key="down_0").click().run()
+    moved = [spec.step for spec in store.draft(penguins.id).recipe]
+    assert moved == [before[1], before[0], *before[2:]]
+    at.button(key="gone_0").click().run()
+    assert [spec.step for spec in store.draft(penguins.id).recipe] == moved[1:]
+    at.toggle(key="on_0").set_value(False).run()
+    assert not at.exception
+    assert store.draft(penguins.id).recipe[0].enabled is False
+
+
+def test_a_parameter_of_a_step_is_kept(store, penguins):
+    drafted(store, penguins, "Species", recipe=[{"step": "clip"}, {"step": "date_parts"}, {"step": "boolean"}, {"step": "encode"}, {"step": "text"}])
+    at = opened("features", dataset=penguins.id)
+    at.number_input(key="step_0_clip_low").set_value(0.05).run()
+    assert not at.exception
+    assert store.draft(penguins.id).recipe[0].params == {"low": 0.05}
+
+
+def test_columns_without_an_encoding_are_said_beside_the_recipe(store, penguins):
+    drafted(store, penguins, "Species", recipe=[])
+    at = opened("features", dataset=penguins.id)
+    assert not at.exception
+    assert "turns" in at.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("frame", "target", "task", "words"),
+    [
+        ({"a": range(40), "y": ["same"] * 40}, "y", None, "single value"),
+        ({"a": range(40), "y": ["u", "v", "w", "x"] * 10}, "y", "regression", "is text; a regression needs numbers"),
+        ({"a": range(6), "y": ["u", "v"] * 3}, "y", None, "at least"),
+    ],
+    ids=["one class", "text for a number", "too few rows"],
+)
+def test_a_target_that_cannot_be_learned_is_said_in_a_sentence(store, tmp_path, frame, target, task, words):
+    dataset = add(store, tmp_path, pd.DataFrame(frame))
+    store.save_draft(dataset.id, Plan.draft(dataset.schema, target, dataset=dataset.id, task=task))
+    at = opened("features", dataset=dataset.id)
+    assert not at.exception
+    assert words in said(at).replace("\\", "")
+    assert at.button(key="next").disabled
+
+
+HOSTILE = ["*bold*", ":red[colour]", "[link](http://evil.example)", "$x^2$", "<b>tag</b>", ":material/home:", "`code`", "a | b", "www.evil.example", "-- >"]
+
+
+@pytest.mark.parametrize("page", ["data", "quality", "features"])
+def test_names_from_data_are_never_markdown(store, tmp_path, page):
+    """Each name is found on the page only in its escaped form."""
+    frame = pd.DataFrame({name: [f"{name} {i % 3}" for i in range(60)] for name in HOSTILE} | {"y": [0, 1] * 30})
+    dataset = add(store, tmp_path, frame, name="*name* :red[x]")
+    drafted(store, dataset, "*bold*")
+    at = opened(page, dataset=dataset.id)
+    assert not at.exception
+    texts = [element.value for kind in ("markdown", "caption", "error", "warning") for element in at.get(kind)]
+    texts += [str(button.label) for button in at.button]
+    for name in (name for name in [*HOSTILE, "*name* :red[x]"] if len(name) > 5):
+        assert not any(name in text for text in texts), name
+
+
+def test_a_large_table_is_read_once(store, tmp_path, monkeypatch):
+    """Reruns draw from what was seen of a table; only the first one opens it."""
+    dataset = add(store, tmp_path, pd.DataFrame({"a": range(5_000), "y": [0, 1] * 2_500}))
+    drafted(store, dataset, "y")
+    at = opened("data", dataset=dataset.id)
+    (store.home / "objects").rename(store.home / "away")  # from here on the rows cannot be read
+    for _ in range(2):
+        at.run()
+    assert not at.exception and not at.error
+    assert at.dataframe[0].value.shape == (200, 2)
+
+
+def test_the_draft_that_the_page_shows_is_the_stored_one(store, penguins):
+    drafted(store, penguins, "Species")
+    at = opened("features", dataset=penguins.id)
+    drafted(store, penguins, "Sex")  # another tab
+    at.run()
+    assert at.selectbox(key="target").value == "Sex"
+    assert json.loads(store.draft(penguins.id).model_dump_json())["target"] == "Sex"

@@ -1,0 +1,195 @@
+"""The whole pipeline on small tables: it learns, it is honest, it repeats itself, it stops and it goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pipeline
+from pipeline.data import infer
+from pipeline.errors import PlanError, TrainingError, UnknownName
+from pipeline.models import Resources
+from pipeline.plan import Plan
+from pipeline.run import execute
+from pipeline.trials import TrainingData, Trial, fit_fold
+from tests.tables import TABLES, customers
+
+QUICK = ["linear", "lightgbm"]
+
+
+@pytest.fixture(scope="module", params=TABLES)
+def trained(request: pytest.FixtureRequest) -> tuple[str, pd.DataFrame, pipeline.Outcome]:
+    make, target = TABLES[request.param]
+    return request.param, make(), pipeline.train(make(), target, budget_trials=3, families=QUICK, seed=1)
+
+
+def test_it_learns_what_there_is_to_learn(trained: tuple) -> None:
+    task, _, outcome = trained
+    value = {m["name"]: m["value"] for m in outcome.evaluation["holdout"]["metrics"]}
+    assert {"binary": value.get("roc_auc", 0) > 0.75, "multiclass": value.get("accuracy", 0) > 0.9, "regression": value.get("r2", 0) > 0.9}[task]
+
+
+def test_the_board_has_each_family_once_best_first_with_the_baseline(trained: tuple) -> None:
+    _, _, outcome = trained
+    board = outcome.leaderboard
+    assert sorted(row["family"] for row in board) == ["baseline", "lightgbm", "linear"]
+    better = pipeline.entry("metric", outcome.plan.metric).facts.greater
+    assert [r["score"] for r in board] == sorted((r["score"] for r in board), reverse=better)
+    assert all(row["interval"][0] <= row["score"] <= row["interval"][1] and row["seconds"] > 0 for row in board)
+    assert board[-1]["family"] == "baseline" and board[0]["tied"] and not board[-1]["tied"]
+
+
+def test_the_predictor_answers_in_the_words_of_the_file(trained: tuple) -> None:
+    task, frame, outcome = trained
+    target = outcome.plan.target
+    predicted = outcome.predictor.predict(frame.drop(columns=target))
+    assert predicted.shape == (len(frame),)
+    if task == "regression":
+        assert predicted.dtype == float and outcome.predictor.classes == ()
+        return
+    assert set(predicted) <= set(frame[target]) == set(outcome.predictor.classes)
+    p = outcome.predictor.predict_proba(frame)
+    assert p.shape == (len(frame), len(outcome.predictor.classes))
+    assert np.allclose(p.sum(axis=1), 1) and np.isfinite(p).all()
+
+
+def test_the_holdout_is_in_no_fold_and_every_other_row_is_in_one(trained: tuple) -> None:
+    _, frame, outcome = trained
+    held, folds = outcome.rows["holdout"], outcome.rows["folds"]
+    assert sorted(np.concatenate([held, *folds])) == list(range(len(frame)))
+    assert outcome.evaluation["holdout"]["rows"] == len(held) and outcome.evaluation["cv"]["rows"] == len(frame) - len(held)
+
+
+def test_the_holdout_score_is_that_of_the_kept_predictor(trained: tuple) -> None:
+    task, frame, outcome = trained
+    rows, target = frame.iloc[outcome.rows["holdout"]], outcome.plan.target
+    told = {m["name"]: m["value"] for m in outcome.evaluation["holdout"]["metrics"]}
+    predicted = outcome.predictor.predict(rows)
+    if task == "regression":
+        assert told["mae"] == pytest.approx(np.abs(predicted - rows[target]).mean())
+    else:
+        assert told["accuracy"] == pytest.approx((predicted == rows[target]).mean())
+
+
+def test_a_budget_in_trials_repeats_itself_exactly() -> None:
+    runs = [pipeline.train(customers(), "left", budget_trials=4, families=QUICK, seed=3) for _ in range(2)]
+    assert [(t.family, t.params, t.score) for t in runs[0].trials] == [(t.family, t.params, t.score) for t in runs[1].trials]
+    assert np.array_equal(*(run.predictor.predict_proba(customers(seed=9)) for run in runs))
+    assert len(runs[0].trials) == 5  # four and the baseline
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been() -> None:
+    table, schema = infer(customers())
+    plan = Plan.draft(schema, "left").change(families=[{"family": f} for f in QUICK], search={"strategy": "tpe", "trials": 4})
+    whole = execute(plan, table, schema=schema, explained=False)
+    seen: list[Trial] = []
+
+    def note(kind: str, payload: dict) -> None:
+        if kind == "trial":
+            seen.append(payload["trial"])
+
+    execute(plan, table, schema=schema, on_event=note, should_stop=lambda: len(seen) >= 3, explained=False)
+    assert len(seen) == 3
+    again: list[int] = []
+    resumed = execute(plan, table, schema=schema, finished=seen, explained=False,
+                      on_event=lambda kind, p: again.append(p["number"]) if kind == "trial_started" else None)  # fmt: skip
+    assert again == [3, 4]
+    assert [(t.params, t.score) for t in resumed.trials] == [(t.params, t.score) for t in whole.trials]
+    assert np.array_equal(resumed.predictor.predict_proba(customers(seed=9)), whole.predictor.predict_proba(customers(seed=9)))
+
+
+def test_stopping_keeps_the_best_so_far_and_says_so() -> None:
+    table, schema = infer(customers())
+    trials: list[Trial] = []
+    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "trials": 1000})
+    outcome = execute(plan, table, schema=schema, should_stop=lambda: len(trials) >= 2,
+                      on_event=lambda kind, p: trials.append(p["trial"]) if kind == "trial" else None)  # fmt: skip
+    assert outcome.stopped and outcome.leaderboard[0]["family"] == "linear"
+    with pytest.raises(TrainingError, match="No model was finished"):
+        execute(plan, table, schema=schema, should_stop=lambda: True)
+
+
+def test_a_family_that_fails_ends_neither_the_run_nor_goes_unsaid() -> None:
+    from pipeline import catalog
+    from pipeline.models import family
+
+    @family("broken", title="Broken", help="For this test.", order=5, categories="codes", scaled=False, missing=True, sparse=False, speed="fast")
+    def broken(task: str, params: dict, resources: object) -> object:
+        raise ValueError("no luck")
+
+    try:
+        outcome = pipeline.train(customers(), "left", budget_trials=2, families=["broken", "linear"])
+    finally:
+        catalog.unregister("family", "broken")
+    assert [t.state for t in outcome.trials] == ["complete", "failed", "complete"]
+    assert any("Broken" in w and "no luck" in w for w in outcome.warnings)
+
+
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "mlp"])
+def test_what_happens_in_the_validation_rows_changes_no_fitted_model(family: str) -> None:
+    table, schema = infer(customers())
+    plan = Plan.draft(schema, "left")
+    fold, rest = np.arange(48), np.arange(48, 240)
+    y = (table["left"].to_numpy(dtype=object) == True).astype(int)  # noqa: E712  (nullable booleans)
+
+    def fitted(table: pd.DataFrame, y: np.ndarray) -> np.ndarray:
+        data = TrainingData(plan, table, y, np.arange(240), [fold, rest], (False, True))
+        entry = pipeline.entry("family", family)
+        model, _ = fit_fold(entry, entry.complete(), data, 0, Resources(), lambda iteration, score: False)
+        return model.predict(table.iloc[rest])
+
+    other_table, other_y = table.copy(), y.copy()
+    other_table.loc[fold, "spend"], other_table.loc[fold, "plan"], other_y[fold] = 1e6, "never seen", 1 - y[fold]
+    assert np.array_equal(fitted(table, y), fitted(other_table, other_y))
+
+
+def test_random_labels_give_no_score() -> None:
+    frame = customers(400)
+    frame["left"] = np.random.default_rng(5).permutation(frame["left"])
+    outcome = pipeline.train(frame, "left", budget_trials=2, families=QUICK)
+    auc = {r["family"]: r["score"] for r in outcome.leaderboard}
+    assert all(0.4 < auc[f] < 0.6 for f in QUICK)
+
+
+def test_rows_without_a_target_and_repeated_rows_are_left_out_and_counted() -> None:
+    frame = customers()
+    frame.loc[:9, "left"] = None
+    outcome = pipeline.train(frame, "left", budget_trials=1, families=["linear"])
+    assert any("10 of 240 rows" in w for w in outcome.warnings)
+    assert len(outcome.rows["train"]) + len(outcome.rows["holdout"]) == 230
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "error", "words"),
+    [
+        ({"left": "no"}, "left", PlanError, "single value"),
+        ({}, "lefft", UnknownName, "left"),
+        ({"left": None}, "left", PlanError, "empty"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_with_a_hint(change: dict, target: str, error: type, words: str) -> None:
+    with pytest.raises(error) as caught:
+        pipeline.train(customers().assign(**change), target, budget_trials=1)
+    assert words in str(caught.value) + caught.value.hint and caught.value.hint
+
+
+def test_text_as_a_regression_target_is_refused() -> None:
+    with pytest.raises(PlanError, match="'plan' is text"):
+        pipeline.train(customers(), "plan", task="regression", budget_trials=1)
+
+
+def test_a_rare_class_with_one_member_does_not_sink_the_run() -> None:
+    frame = TABLES["multiclass"][0]()
+    frame.loc[0, "kind"] = "orchid"
+    outcome = pipeline.train(frame, "kind", budget_trials=2, families=QUICK)
+    assert "orchid" in outcome.predictor.classes
+    assert np.allclose(outcome.predictor.predict_proba(frame).sum(axis=1), 1)
+
+
+def test_importance_finds_the_columns_that_matter() -> None:
+    table, schema = infer(customers(400))
+    plan = Plan.draft(schema, "left").change(families=[{"family": "lightgbm"}], search={"strategy": "random", "trials": 1})
+    rows = execute(plan, table, schema=schema).evaluation["importance"]
+    assert rows[0]["column"] == "calls" and rows[0]["low"] > 0
+    assert {row["column"] for row in rows} == set(plan.features)
