@@ -34,13 +34,13 @@ def permutation_importance(data: TrainingData, trial: Trial) -> list[dict[str, A
 
 
 def _fold_losses(data: TrainingData, trial: Trial, fold: int, columns: list[str], rng: np.random.Generator) -> list[float]:
-    """One fold: the metric's loss for each column shuffled."""
+    """One fold: the metric's loss for each column shuffled. All shuffled copies are predicted in one call, which is much the quicker."""
+    import pandas as pd
+
     rows = rng.permutation(data.folds[fold])[:ROWS_PER_FOLD]
-    table, y, model = data.table.iloc[rows], data.y[rows], trial.models[fold]
+    table, y = data.table.iloc[rows], data.y[rows]
+    copies = [table, *(table.assign(**{name: table[name].iloc[rng.permutation(len(rows))].array}) for name in columns)]
+    predicted = np.split(trial.models[fold].predict(pd.concat(copies, ignore_index=True)), len(copies))
+    whole, *shuffled = (evaluate.score(data.plan.metric, y, p) for p in predicted)
     sign = 1 if catalog.get("metric", data.plan.metric).facts.greater else -1
-    whole = evaluate.score(data.plan.metric, y, model.predict(table))
-    losses = []
-    for name in columns:
-        shuffled = table.assign(**{name: table[name].iloc[rng.permutation(len(rows))].to_numpy()})
-        losses.append(sign * (whole - evaluate.score(data.plan.metric, y, model.predict(shuffled))))
-    return losses
+    return [sign * (whole - score) for score in shuffled]

@@ -112,7 +112,7 @@ def execute(
     """Carry out a plan on a typed table.
 
     `schema` is that of the dataset; without one it is inferred. `finished` are the trials of an earlier attempt at the
-    same plan: they are not repeated. When `should_stop` turns true the best so far is kept, and TrainingError is raised
+    same plan: they are not repeated; only the best of them needs its models. When `should_stop` turns true the best so far is kept, and TrainingError is raised
     if there is none. `started` (monotonic seconds) is when the budget began to count; default: now. `explained` adds
     permutation importance, after the budget.
     """
@@ -124,7 +124,7 @@ def execute(
     journal.phase("preparing", "Splitting the rows")
     data, holdout = prepare(plan, table, schema, journal.warn)
     trials = _fit_trials(data, journal, finished)
-    best = _best(plan, trials)
+    best = _require_best(plan, trials)
     journal.phase("evaluating", f"Judging {catalog.get('family', best.family).title} on {len(holdout.rows):,} rows that no trial has seen")
     predictor = _predictor(plan, schema, data, best)
     evaluation = _evaluate(plan, data, holdout, trials, best)
@@ -221,7 +221,7 @@ def _goes_on(plan: Plan, trials: Sequence[Trial], clock: Clock) -> bool:
         return False
     if plan.search.trials is not None:
         return len(trials) - 1 < plan.search.trials  # the baseline is extra
-    best = _best(plan, trials, none_yet=True)
+    best = best_of(plan, trials)
     # A tuned trial that would be cut short by half cannot win: the time is better left unused.
     return clock.left() > (best.seconds / 2 if tuning and best else 0)
 
@@ -236,8 +236,9 @@ def _report(plan: Plan, trials: Sequence[Trial], trial: Trial, journal: _Journal
     """Tell the trial, the best so far, and how far the run is."""
     if trial.state == "failed":
         journal.warn(f"{catalog.get('family', trial.family).title} could not be fitted: {trial.message}")
-    journal.say("trial", {"trial": trial})
-    best = _best(plan, trials, none_yet=True)
+    best = best_of(plan, trials)
+    # The models of a trial that is not ahead are never used again: its out-of-fold predictions are its evidence.
+    journal.say("trial", {"trial": trial if trial is best else replace(trial, models=None)})
     if best:
         journal.say("best", {"number": best.number, "family": best.family, "score": best.score, "metric": plan.metric})
     if plan.search.trials is not None:
@@ -252,17 +253,22 @@ def _report(plan: Plan, trials: Sequence[Trial], trial: Trial, journal: _Journal
 
 def _without_old_models(plan: Plan, trials: list[Trial]) -> list[Trial]:
     """Keep the fold models of the best trial in memory only; all out-of-fold predictions stay."""
-    best = _best(plan, trials, none_yet=True)
+    best = best_of(plan, trials)
     return [trial if trial is best else replace(trial, models=None) for trial in trials]
 
 
-def _best(plan: Plan, trials: Sequence[Trial], none_yet: bool = False) -> Trial | None:
-    """The best finished trial; of equals the earliest. The baseline wins only when nothing else is left."""
+def best_of(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
+    """The best finished trial, of equals the earliest; None when none is finished. Anything with a `score` will do."""
     best = None
     for trial in trials:
         if trial.score is not None and (best is None or evaluate.better(plan.metric, trial.score, best.score)):
             best = trial
-    if best is None and not none_yet:
+    return best
+
+
+def _require_best(plan: Plan, trials: Sequence[Trial]) -> Trial:
+    best = best_of(plan, trials)
+    if best is None:
         failed = "; ".join(f"{t.family}: {t.message}" for t in trials if t.message)
         why = f" ({failed})" if failed else ""
         raise TrainingError(f"No model was finished{why}.", "Give the run more time, or choose quicker families such as linear.")

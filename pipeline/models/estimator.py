@@ -20,8 +20,8 @@ MANY_ROWS = 5_000  # looking up the thread pools takes milliseconds: not worth i
 class Estimator:
     """An estimator of one family. `task` is "binary", "multiclass" or "regression"; `params` are complete."""
 
-    def __init__(self, task: str, params: Mapping[str, Any], resources: Resources = Resources()) -> None:
-        self.task, self.params, self.resources = task, params, resources
+    def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
+        self.task, self.params, self.resources = task, params, resources or Resources()
 
     def fit(self, X: Any, y: Any, on_round: OnRound | None = None) -> Estimator:
         """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit."""

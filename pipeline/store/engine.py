@@ -108,7 +108,6 @@ def _engine(path: Path) -> Engine:
 def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves; the driver would say it late, and deferred
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _on_begin(connection: Connection) -> None:
@@ -117,6 +116,7 @@ def _on_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
     else:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait * 1000)}")
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")  # looks at the file, so it must come after the time to wait
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

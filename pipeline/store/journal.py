@@ -19,6 +19,7 @@ from pipeline.store.rows import EventRow, ResultRow, RunRow, TrialRow, to_event,
 
 HELD = ("running", "stopping")
 SHOWN = ("phase", "progress", "eta_seconds", "best")
+_EVENTS = select(EventRow.seq, EventRow.at, EventRow.kind, EventRow.payload)  # plain columns, for pages that poll
 
 
 class Journal:
@@ -45,9 +46,9 @@ class Journal:
             return run.events
 
     def events(self, run_id: str, after: int, limit: int) -> list[Event]:
-        query = select(EventRow).where(EventRow.run_id == run_id, EventRow.seq > after).order_by(EventRow.seq).limit(limit)
+        query = _EVENTS.where(EventRow.run_id == run_id, EventRow.seq > after).order_by(EventRow.seq).limit(limit)
         with self._database.read() as session:
-            return [to_event(row) for row in session.exec(query)]
+            return [to_event(row) for row in session.execute(query)]
 
     def add_trial(self, lease: Lease, record: Mapping[str, Any], artifacts: Mapping[str, Any]) -> TrialRecord:
         """Store a trial with its evidence: the files first, then the trial, its event and the count in one transaction."""
@@ -93,8 +94,12 @@ class Journal:
 def found(session: Session, run_id: str) -> RunRow:
     row = session.exec(select(RunRow).where(RunRow.id == run_id)).first()
     if row is None:
-        raise NotFound(f"There is no run {run_id!r}.", "Choose one on the Runs page.")
+        raise no_such_run(run_id)
     return row
+
+
+def no_such_run(run_id: str) -> NotFound:
+    return NotFound(f"There is no run {run_id!r}.", "Choose one on the Runs page.")
 
 
 def held(session: Session, lease: Lease) -> RunRow:

@@ -108,9 +108,6 @@ class RunRow(Row, table=True):
     boot: str = ""
     beat_at: float = 0.0
 
-    def pulse(self) -> Pulse:
-        return Pulse(self.boot, self.beat_at, self.beats)
-
 
 class EventRow(Row, table=True):
     __tablename__ = "event"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,8 +16,8 @@ from sqlmodel import Session, col, select
 from pipeline.errors import NotFound, StoreBusy, StoreError
 from pipeline.plan import Plan
 from pipeline.store.engine import Database
-from pipeline.store.journal import HELD, Journal, found, held, say
-from pipeline.store.pulse import LEASE_SECONDS
+from pipeline.store.journal import HELD, Journal, found, held, no_such_run, say
+from pipeline.store.pulse import LEASE_SECONDS, Pulse
 from pipeline.store.records import ACTIVE, Lease, Run, State, plain
 from pipeline.store.rows import DatasetRow, ResultRow, RunRow, moment, to_run
 
@@ -32,6 +31,8 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "done": (),
 }
 _HARDLY_WAIT = 0.2  # seconds
+_COLUMNS = select(RunRow.__table__)  # plain columns: building mapped objects would take most of a page's poll
+_PULSES = select(RunRow.id, RunRow.boot, RunRow.beat_at, RunRow.beats).where(col(RunRow.state).in_(HELD))
 
 
 class Runs:
@@ -60,16 +61,17 @@ class Runs:
             return to_run(row)
 
     def get(self, run_id: str) -> Run:
-        self.reap()
-        with self._database.read() as session:
-            return to_run(found(session, run_id))
+        runs = self._several(_COLUMNS.where(RunRow.id == run_id))
+        if not runs:
+            raise no_such_run(run_id)
+        return runs[0]
 
     def listed(self, dataset_id: str | None, limit: int) -> list[Run]:
-        query = select(RunRow).order_by(col(RunRow.seq).desc()).limit(limit)
+        query = _COLUMNS.order_by(col(RunRow.seq).desc()).limit(limit)
         return self._several(query if dataset_id is None else query.where(RunRow.dataset_id == dataset_id))
 
     def active(self) -> list[Run]:
-        return self._several(select(RunRow).where(col(RunRow.state).in_(ACTIVE)).order_by(RunRow.seq))
+        return self._several(_COLUMNS.where(col(RunRow.state).in_(ACTIVE)).order_by(RunRow.seq))
 
     def claim(self, worker: str, run_id: str | None) -> Lease | None:
         """Take the oldest queued run, or that one; None when somebody else was quicker or there is none."""
@@ -142,11 +144,12 @@ class Runs:
                 return []
         try:
             with self._database.write(wait=_HARDLY_WAIT) as session:
-                rows = self._lost(session)
-                for row in rows:
+                lost = self._lost(session)
+                for run_id in lost:
+                    row = found(session, run_id)
                     message = "The worker that was training stopped answering for 15 seconds."
                     _end(session, row, "interrupted", message, _resume_hint(row), "worker_lost")
-                return [row.id for row in rows]
+                return lost
         except StoreBusy:
             return []  # said above: look again next time
 
@@ -177,17 +180,22 @@ class Runs:
             return to_run(row)
 
     def _several(self, query: Any) -> list[Run]:
-        self.reap()
+        """The runs of a query on the columns; who reads also notices whose worker is gone. Pages poll this: one connection."""
         with self._database.read() as session:
-            return [to_run(row) for row in session.exec(query)]
+            rows = session.execute(query).all()
+            lost = self._lost(session)
+        if lost and self.reap():
+            with self._database.read() as session:
+                rows = session.execute(query).all()
+        return [to_run(row) for row in rows]
 
     def _beat(self, row: RunRow) -> None:
         pulse = self._database.watch.beat(row.beats + 1)
         row.boot, row.beat_at, row.beats, row.heartbeat = pulse.boot, pulse.at, pulse.count, time.time()
 
-    def _lost(self, session: Session) -> list[RunRow]:
-        rows = session.exec(select(RunRow).where(col(RunRow.state).in_(HELD)))
-        return [row for row in rows if self._database.watch.gone(f"run {row.id}", row.pulse())]
+    def _lost(self, session: Session) -> list[str]:
+        watch = self._database.watch
+        return [run_id for run_id, *pulse in session.execute(_PULSES) if watch.gone(f"run {run_id}", Pulse(*pulse))]
 
 
 def _require(plan: Plan, dataset: DatasetRow) -> None:

@@ -181,6 +181,10 @@ class Store:
         """The stored value, verified before it is parsed. Raises NotFound, DamagedArtifact."""
         return self._artifacts.load(sha)
 
+    def artifact_bytes(self, sha: str) -> bytes:
+        """The stored bytes, verified and not parsed. Raises NotFound, DamagedArtifact."""
+        return self._artifacts.read(sha)
+
     def sweep(self, grace: float = GRACE_SECONDS) -> list[Path]:
         """Remove files older than `grace` seconds that no row names: what a killed process left behind."""
         return self._artifacts.sweep(grace)

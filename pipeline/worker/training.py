@@ -80,15 +80,18 @@ def _incident(store: Store, lease: Lease, error: Exception) -> Run:
 
 
 def finished_trials(store: Store, run_id: str) -> list[Trial]:
-    """The stored trials of a run with their evidence, as `execute` takes them; verified. Raises DamagedArtifact."""
+    """The stored trials of a run with their evidence, as `execute` takes them; verified. Raises DamagedArtifact.
+
+    Only the models of the best trial are loaded: no other can become what the run keeps.
+    """
     records = store.trials(run_id)
     if not records:
         return []
-    from pipeline.run import Trial
+    from pipeline.run import Trial, best_of
 
-    trials = []
+    trials, best = [], best_of(store.run(run_id).plan, records)
     for record in records:
-        evidence = {name: store.load(sha) for name, sha in record.artifacts.items()}
+        evidence = {name: store.load(sha) for name, sha in record.artifacts.items() if name != "models" or record is best}
         trials.append(Trial(**{name: getattr(record, name) for name in _TRIAL}, oof=evidence.get("oof"), models=evidence.get("models")))
     return trials
 

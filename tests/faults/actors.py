@@ -1,0 +1,249 @@
+"""Programs for the tests of faults, each a real process: children that train a little, supervisors of them, and a crowd.
+
+    python -m tests.faults.actors child steady --home DIR --parent PID      a child whose training is `steady`
+    python -m tests.faults.actors serve steady --home DIR --token TOKEN     a supervisor of such children
+    python -m tests.faults.actors here steady --home DIR --run RUN          one run in the foreground
+    python -m tests.faults.actors crowd --home DIR                          does what it is told on stdin, line by line
+    python -m tests.faults.actors die POINT --home DIR --run RUN            finishes a run, killed at a point of publishing
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+from types import SimpleNamespace
+
+from pipeline import worker
+from pipeline.errors import TrainingError, TrainyardError
+from pipeline.store import Store
+from pipeline.store.artifacts import Artifacts
+from pipeline.store.engine import database
+
+TRIALS = 6
+PAUSE_AFTER = 3
+
+
+def trial(number: int) -> SimpleNamespace:
+    import numpy as np
+
+    return SimpleNamespace(
+        number=number, family="linear", params={"c": number}, score=0.5 + number / 100, interval=(0.4, 0.6), fold_scores=(0.5, 0.6),
+        seconds=0.1, state="complete", message="", oof=np.full(4, float(number)), models=[number],
+    )  # fmt: skip
+
+
+def outcome(trials: list, stopped: bool) -> SimpleNamespace:
+    import numpy as np
+
+    if not trials:
+        raise TrainingError("No model was finished.", "Give the run more time.")
+    best = max(trials, key=lambda t: t.score)
+    return SimpleNamespace(
+        predictor={"best": best.number, "oof": [float(t.oof[0]) for t in trials], "models": [t.models for t in trials]},
+        rows={"train": np.arange(4), "holdout": np.arange(2), "folds": [np.arange(2), np.arange(2)]},
+        evaluation={"trials": len(trials)}, leaderboard=[{"family": "linear", "score": best.score}], stopped=stopped,
+    )  # fmt: skip
+
+
+def steady(plan, table, *, schema, on_event, should_stop, finished):
+    """Six trials; the first attempt waits after the third until it is told to stop, or killed."""
+    trials = list(finished)
+    on_event("phase", {"phase": "training", "message": "Training"})
+    for number in range(len(trials), TRIALS):
+        if should_stop():
+            break
+        trials.append(trial(number))
+        on_event("trial", {"trial": trials[-1]})
+        on_event("best", {"number": number, "family": "linear", "score": trials[-1].score})
+        on_event("progress", {"progress": (number + 1) / TRIALS, "eta_seconds": 1.0})
+        if not finished and len(trials) == PAUSE_AFTER:
+            on_event("log", {})
+            on_event("ready", {"pid": os.getpid(), "rows": len(table)})
+            wait_for(should_stop)
+    return outcome(trials, should_stop())
+
+
+def deaf(plan, table, *, schema, on_event, should_stop, finished):
+    """Hears nothing from its third trial on; the one that comes after it ends at once."""
+    if should_stop():
+        return outcome(list(finished), True)
+    for number in range(PAUSE_AFTER):
+        on_event("trial", {"trial": trial(number)})
+    on_event("ready", {"pid": os.getpid()})
+    while True:
+        signal.pause()
+
+
+def early(plan, table, *, schema, on_event, should_stop, finished):
+    """Is told to stop before it has anything."""
+    on_event("ready", {"pid": os.getpid()})
+    wait_for(should_stop)
+    return outcome([], True)
+
+
+def family_tree(plan, table, *, schema, on_event, should_stop, finished):
+    """Forks a process of its own, which would go on for ever."""
+    grandchild = os.fork()
+    if grandchild == 0:
+        while True:
+            signal.pause()
+    on_event("ready", {"pid": os.getpid(), "grandchild": grandchild})
+    while True:
+        signal.pause()
+
+
+def refuses(plan, table, **rest):
+    raise TrainingError("No model was finished (knn: too few rows).", "Give the run more time.")
+
+
+def surprised(plan, table, **rest):
+    raise ZeroDivisionError("the secret of the 17th row")
+
+
+def greedy(plan, table, **rest):
+    raise MemoryError
+
+
+def crashes(plan, table, **rest):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leaves(plan, table, **rest):
+    os._exit(7)
+
+
+TRAININGS = {f.__name__: f for f in (steady, deaf, early, family_tree, refuses, surprised, greedy, crashes, leaves)}
+
+
+def wait_for(condition) -> None:
+    pause = threading.Event()
+    while not condition():
+        pause.wait(0.02)
+
+
+def command(role: str, training: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.faults.actors", role, training)
+
+
+# --- a crowd: real processes that do the same thing at the same moment ---------------------------------------------------
+
+
+def count(store: Store, run: str, times: int) -> int:
+    return len([store.event(run, "log", {"pid": os.getpid(), "n": n}) for n in range(times)])
+
+
+def claim_all(store: Store, times: int) -> list[str]:
+    leases = [store.claim(f"process {os.getpid()}") for _ in range(times)]
+    return [lease.run.id for lease in leases if lease]
+
+
+def submit(store: Store, plan: str) -> str:
+    from pipeline.plan import Plan
+
+    return store.submit(Plan.parse(plan)).id
+
+
+def keep(store: Store, run: str, name: str) -> int:
+    return store.keep(run, name).version
+
+
+def ensure(store: Store, training: str) -> bool:
+    return worker.ensure_worker(store.home, command("serve", training))
+
+
+def fill(store: Store, limit: int, size: int) -> list:
+    """Store more than the disk takes (a limit on file sizes looks the same), then, with room again, once more."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        store.put(os.urandom(size))
+        said = ""
+    except TrainyardError as error:
+        said = f"{type(error).__name__}: {error} {error.hint}"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    return [said, len(store.load(store.put(os.urandom(size))))]
+
+
+VERBS = {f.__name__: f for f in (count, claim_all, submit, keep, ensure, fill)}
+
+
+def crowd(home: str) -> None:
+    store = Store(home)
+    for line in sys.stdin:
+        verb, arguments = json.loads(line)
+        sys.stdout.write(json.dumps(VERBS[verb](store, *arguments)) + "\n")
+        sys.stdout.flush()
+
+
+# --- dying at a point of publishing --------------------------------------------------------------------------------------
+
+
+def die(point: str, home: str, run: str) -> None:
+    """Finish the run, and be killed on the way. The points are in the order in which they come."""
+    store = Store(home)
+    lease = store.claim("dying", run)
+    kill = lambda *given, **named: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    fsyncs = iter(range(1000))
+    fsync, replace, name = os.fsync, os.replace, Artifacts.name
+
+    def at_fsync(number):
+        return lambda handle: kill() if next(fsyncs) == number else fsync(handle)
+
+    def after_rename(source, target):
+        replace(source, target)
+        kill()
+
+    def after_name(self, session, published):
+        name(self, session, published)
+        kill()
+
+    points = {
+        "before_write": lambda: setattr(sys.modules[Artifacts.__module__], "_encode", kill),
+        "before_fsync": lambda: setattr(os, "fsync", at_fsync(0)),
+        "before_rename": lambda: setattr(os, "replace", kill),
+        "after_rename": lambda: setattr(os, "replace", after_rename),
+        "before_folder_fsync": lambda: setattr(os, "fsync", at_fsync(1)),
+        "before_second_file": lambda: setattr(os, "fsync", at_fsync(3)),
+        "in_transaction": lambda: setattr(Artifacts, "name", after_name),
+        "before_commit": lambda: _before_commit(store, kill),
+        "after_commit": lambda: None,
+    }
+    points[point]()
+    artifacts = {"predictor": {"weights": list(range(50_000))}, "rows": b"rows"}
+    store.finish(lease, state="done", evaluation={"point": point}, leaderboard=[{"family": "linear"}], artifacts=artifacts)
+    kill()
+
+
+def _before_commit(store: Store, kill) -> None:
+    from sqlalchemy import event
+
+    event.listen(database(store.home / "trainyard.db")._engine, "commit", kill)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role")
+    parser.add_argument("what", nargs="?", default="")
+    for option in ("--home", "--token", "--run"):
+        parser.add_argument(option)
+    parser.add_argument("--parent", type=int)
+    given = parser.parse_args()
+    if given.role == "child":
+        return worker.child(given.home, given.parent, TRAININGS[given.what], warm=("no_such_module",))
+    if given.role == "serve":
+        return worker.serve(given.home, given.token, command("child", given.what))
+    if given.role == "here":
+        run = worker.run_here(Store(given.home), given.run, lambda event: None, command=command("child", given.what))
+        return 0 if run.state == "done" else 1
+    crowd(given.home) if given.role == "crowd" else die(given.what, given.home, given.run)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
