@@ -3,6 +3,7 @@
 #   PYTHON=/path/to/python3.11   the Python to build .venv with (otherwise the first of 3.11, 3.12, 3.13 that is here)
 #   PORT=8600                    the port of the app (otherwise 8501, or the next free one)
 #   TESTS="tests/quality -x"     what `make test` runs (otherwise everything)
+#   WORKERS=2                    how many test files run side by side
 #   TORCH_INDEX_URL=...          a package index with CPU builds of PyTorch, for a Linux machine without a GPU
 #   TRAINYARD_BROWSER=required   a browser test that cannot run is a failure, not a skip
 
@@ -10,6 +11,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 TESTS ?=
+WORKERS ?= 2
 PORT ?=
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ app: install
 
 test: install-dev
 	@bash tools/chromium.sh
-	$(PY) -m pytest $(TESTS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 lint: install-dev
 	$(PY) -m ruff check .

@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _err(f"error: There is no file {str(error.filename)!r}.\nhint: Check the path.\n")
         return 1
     except KeyboardInterrupt:
+        _err("interrupted\nhint: `python -m pipeline runs` shows what was under way; `resume RUN` goes on with it.\n")
         return 130
     except BrokenPipeError:
         return 0

@@ -141,7 +141,7 @@ def _fit(number: int, family: str, params: dict, data: TrainingData, resources: 
     each = replace(resources, threads=resources.threads // slots, device=device_for(entry, resources.device))
 
     def fit(fold: int) -> FittedModel:
-        waves_left = -(-(len(data.folds) - fold) // slots)
+        waves_left = -(-len(data.folds) // slots) - fold // slots
         on_round = _rounds(clock.at_most(clock.left() / waves_left), on_event, number, fold)
         model, oof[data.folds[fold]] = fit_fold(entry, entry.complete(params), data, fold, each, on_round)
         if clock.should_stop():

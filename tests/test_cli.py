@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -74,23 +75,18 @@ def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained:
     done = run(home, "predict", said["model"], path, "--out", tmp_path / "kept.csv")
     done = run(tmp_path / "another home", "predict", bundle, path, "--out", tmp_path / "bundle.csv")
     assert done.returncode == 0, done.stderr
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", bundle, tmp_path / "unpacked"], check=True)
+    with zipfile.ZipFile(bundle) as zipped:
+        zipped.extractall(tmp_path / "unpacked")
     command = [sys.executable, "-I", "unpacked/predict.py", str(path), "--out", "alone.csv"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
     kept = (tmp_path / "kept.csv").read_bytes()
     assert kept == (tmp_path / "bundle.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
 
-
-def test_a_bundle_that_was_changed_is_not_opened(trained: tuple, home: Path, tmp_path: Path) -> None:
-    import zipfile
-
-    _, path, said = trained
-    bundle, changed = tmp_path / "model.zip", tmp_path / "changed.zip"
-    assert run(home, "export", said["model"], "--to", bundle).returncode == 0
+    changed = tmp_path / "changed.zip"
     with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(changed, "w") as target:
         for name in source.namelist():
             target.writestr(name, source.read(name) + (b" " if name == "model.joblib" else b""))
-    done = run(home, "predict", changed, path, "--out", tmp_path / "out.csv")
+    done = run(home, "predict", changed, path, "--out", tmp_path / "out.csv")  # nor is a bundle opened that was changed
     assert done.returncode == 1 and "model.joblib" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out.csv").exists()
 
