@@ -273,6 +273,6 @@ def _empty(column: Column, rows: int) -> pd.Series:
 
 def _unparsable(rule: Column, bad: np.ndarray, seen: pd.Series, rows: int) -> str:
     wanted = {"int": "numbers", "float": "numbers", "bool": "yes or no", "datetime": "dates"}.get(rule.dtype, "values")
-    shown = ", ".join(repr(str(value)[:40]) for value in dict.fromkeys(seen.iloc[bad[:200]].tolist()).keys())
+    shown = ", ".join(repr(str(value)[:40]) for value in dict.fromkeys(seen.iloc[bad[:200]].tolist()))
     first = shown if len(shown) < 200 else shown[:200] + " …"
     return f"{len(bad):,} of {rows:,} cells in {rule.name!r} are not {wanted} that can be used ({first}); they count as missing."

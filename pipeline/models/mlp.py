@@ -49,7 +49,7 @@ class Network(Estimator):
     def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
         from pipeline.models.nets.mlp import train
 
-        X = np.asarray(X, dtype=np.float32)
+        X = _tame(X)
         rows, valid = inner_split(y, self.resources.seed)
         self.centre_, self.scale_ = 0.0, 1.0
         outputs = 1 if self.task == "regression" else len(self.classes_)
@@ -62,7 +62,7 @@ class Network(Estimator):
         self.best_round_ = watch.best_round
 
     def _values(self, X: Any) -> np.ndarray:
-        X = np.asarray(X, dtype=np.float32)
+        X = _tame(X)
         scores = np.concatenate([self._forward(X[i : i + AT_ONCE]) for i in range(0, max(1, len(X)), AT_ONCE)])
         if self.task == "regression":
             return scores[:, 0].astype(np.float64) * self.scale_ + self.centre_
@@ -72,11 +72,15 @@ class Network(Estimator):
     def _forward(self, X: np.ndarray) -> np.ndarray:
         bins = self.model_["bins"]
         places = np.clip((X[:, bins["columns"], None] - bins["low"]) * bins["inverse"], 0, 1)
-        hidden = np.concatenate([np.clip(X, -EXTREME, EXTREME), places.reshape(len(X), -1)], axis=1)
+        hidden = np.concatenate([X, places.reshape(len(X), -1)], axis=1)
         *inner, (weights, bias) = self.model_["layers"]
         for w, b in inner:
             hidden = np.maximum(hidden @ w + b, 0)
         return hidden @ weights + bias
+
+
+def _tame(X: Any) -> np.ndarray:
+    return np.clip(np.asarray(X, dtype=np.float32), -EXTREME, EXTREME)
 
 
 def quantile_bins(X: np.ndarray, bins: int) -> dict[str, np.ndarray]:

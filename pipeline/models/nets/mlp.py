@@ -14,7 +14,6 @@ from torch.nn import functional
 from pipeline.errors import OutOfMemory, TrainingError
 from pipeline.models.early_stopping import Watch
 from pipeline.models.facts import Resources
-from pipeline.models.mlp import EXTREME
 
 ROUND = 100_000  # rows of one round, so that a deadline is met on large tables too
 WITHOUT_VALID = 40  # rounds when the table is too small to hold rows back
@@ -35,7 +34,7 @@ class Perceptron(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         places = ((X[:, self.columns, None] - self.low) * self.inverse).clamp(0, 1)
-        hidden = torch.cat([X.clamp(-EXTREME, EXTREME), places.flatten(1)], dim=1)
+        hidden = torch.cat([X, places.flatten(1)], dim=1)
         for layer in self.layers[:-1]:
             hidden = functional.dropout(functional.relu(layer(hidden)), self.dropout, self.training)
         return self.layers[-1](hidden)
