@@ -67,7 +67,8 @@ with st.sidebar:
         known = {dataset.id: _ui.label(dataset) for dataset in _ui.store().datasets()}
         chosen = locate(list(known))
     st.session_state["picker"] = chosen if chosen in known else None
-    st.selectbox("Dataset", list(known), None, known.get, "picker", on_change=picked, placeholder="No dataset yet", disabled=not known)
+    first = 0 if chosen in known else None
+    st.selectbox("Dataset", list(known), first, known.get, "picker", on_change=picked, placeholder="No dataset yet", disabled=not known)
     for group, members in groups.items():
         with st.container(gap="xxsmall"):
             if group:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 # Streamlit replaces these by the palette of the theme that the reader has, light or dark (see its Plotly theme).
-FIRST, SECOND, THIRD = "#000001", "#000002", "#000003"
+FIRST, SECOND, BACKGROUND = "#000001", "#000002", "#000038"
+SCALE = [[i / 6, f"#0000{14 + i}"] for i in range(7)]  # the sequential palette without its faintest steps
 BASELINE = "#8C94A6"  # grey in both themes: a guess, a diagonal, a reference
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 COMPACT, NORMAL = 260, 360
@@ -30,8 +32,9 @@ def show(fig: go.Figure, key: str, alt: str) -> None:
 
 def style(fig: go.Figure, *, height: int = NORMAL, title: str = "", legend: bool = True) -> go.Figure:
     """The house style: room for the data, the title on the left, the legend above the plot."""
-    legend = legend and sum(trace.showlegend is not False for trace in fig.data) > 1
-    top = (40 if title else 12) + (22 if legend else 0)
+    named = sum("showlegend" in trace and trace.showlegend is not False for trace in fig.data)
+    legend = legend and named > 1
+    top = (40 if title else 12) + (22 * -(-named // 4) if legend else 0)
     fig.update_layout(
         height=height, margin={"l": 56, "r": 16, "t": top, "b": 48, "pad": 4}, hovermode="closest", bargap=0.28, dragmode=False,
         title={"text": text(title), "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}, "font": {"size": 15}},
@@ -52,17 +55,17 @@ def text(name: Any, most: int = 40) -> str:
 # --- classification ----------------------------------------------------------------------------------------------------
 
 
-def roc(points: Sequence[Row], *, at: Row | None = None) -> go.Figure:
+def roc(points: Sequence[Row], *, at: Row | None = None, height: int = NORMAL) -> go.Figure:
     """One curve per class from rows {class, fpr, tpr}; `at` marks a threshold. The diagonal is guessing."""
     fig = _curves(points, "fpr", "tpr", "False positive rate %{x:.3f}<br>True positive rate %{y:.3f}")
     _reference(fig, [0, 1], [0, 1], "Guessing")
     _mark(fig, at, "fpr", "tpr")
     fig.update_xaxes(title="False positive rate", range=[-0.01, 1.01], constrain="domain")
     fig.update_yaxes(title="True positive rate", range=[-0.01, 1.01], scaleanchor="x", constrain="domain")
-    return style(fig, title="ROC curve")
+    return style(fig, title="ROC curve", height=height)
 
 
-def pr(points: Sequence[Row], *, share: float | None = None, at: Row | None = None) -> go.Figure:
+def pr(points: Sequence[Row], *, share: float | None = None, at: Row | None = None, height: int = NORMAL) -> go.Figure:
     """One curve per class from rows {class, recall, precision}; `share` of positives is what a guess reaches."""
     fig = _curves(points, "recall", "precision", "Recall %{x:.3f}<br>Precision %{y:.3f}")
     if share is not None:
@@ -70,10 +73,10 @@ def pr(points: Sequence[Row], *, share: float | None = None, at: Row | None = No
     _mark(fig, at, "recall", "precision")
     fig.update_xaxes(title="Recall", range=[-0.01, 1.01])
     fig.update_yaxes(title="Precision", range=[-0.01, 1.02])
-    return style(fig, title="Precision and recall")
+    return style(fig, title="Precision and recall", height=height)
 
 
-def calibration(points: Sequence[Row]) -> go.Figure:
+def calibration(points: Sequence[Row], *, height: int = NORMAL) -> go.Figure:
     """Predicted probability against the observed share, with the 95 % interval of that share; rows as evaluate.judge has them."""
     fig = go.Figure()
     for name, rows in _by_class(points):
@@ -84,22 +87,22 @@ def calibration(points: Sequence[Row]) -> go.Figure:
     _reference(fig, [0, 1], [0, 1], "Perfect")
     fig.update_xaxes(title="Mean predicted probability", range=[-0.02, 1.02])
     fig.update_yaxes(title="Observed share", range=[-0.02, 1.02])
-    return style(fig, title="Calibration")
+    return style(fig, title="Calibration", height=height)
 
 
-def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], how: str = "counts") -> go.Figure:
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], how: str = "counts", *, height: int = NORMAL) -> go.Figure:
     """Truth in rows, prediction in columns. `how`: "counts", "row" (share of each truth) or "column" (share of each prediction)."""
     shares = _shares(matrix, how)
     cells = [[_cell(n, share, how) for n, share in zip(*pair, strict=True)] for pair in zip(matrix, shares, strict=True)]
     names, few = [text(c, 24) for c in classes], len(classes) <= 12
     fig = go.Figure(go.Heatmap(
-        z=shares, text=cells, texttemplate="%{text}" if few else None, customdata=matrix, showscale=False, xgap=2, ygap=2, zmin=0,
+        z=shares, text=cells, texttemplate="%{text}" if few else None, textfont={"size": 13}, customdata=matrix, showscale=False, xgap=2, ygap=2, zmin=0,
         zmax=1 if how != "counts" else None, hovertemplate="Truth %{y}<br>Predicted %{x}<br>%{customdata:,} rows<extra></extra>",
     ))  # fmt: skip
     ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
     fig.update_xaxes(title="Predicted", **ticks)
     fig.update_yaxes(title="Truth", autorange="reversed", **ticks)
-    return style(fig, title="Confusion matrix", height=NORMAL if few else max(NORMAL, 22 * len(names) + 100))
+    return style(fig, title="Confusion matrix", height=height if few else max(height, 22 * len(names) + 100))
 
 
 def _cell(count: int, share: float, how: str) -> str:
@@ -179,12 +182,16 @@ def leaderboard_dots(rows: Sequence[Row], *, metric: str, baseline: float | None
 def speed(rows: Sequence[Row], *, metric: str) -> go.Figure:
     """Score against seconds, a labelled dot per family: rows {title, score, seconds, baseline}."""
     some = [r for r in rows if not r["baseline"]]
+    seconds = [max(r["seconds"], 0.01) for r in some]
     fig = go.Figure(go.Scatter(
-        x=[max(r["seconds"], 0.01) for r in some], y=[r["score"] for r in some], mode="markers+text", text=[text(r["title"], 18) for r in some],
-        textposition="top center", textfont={"size": 11}, cliponaxis=False, marker={"size": 9, "color": FIRST},
+        x=seconds, y=[r["score"] for r in some], mode="markers+text", text=[text(r["title"], 18) for r in some],
+        textposition=["top center", "bottom center"] * len(some), textfont={"size": 11}, cliponaxis=False, marker={"size": 9, "color": FIRST},
         hovertemplate="%{text}<br>%{x:.3~g} s<br>%{y:.5~g}<extra></extra>",
     ))  # fmt: skip
-    fig.update_xaxes(title="Seconds to train (logarithmic)", type="log", dtick=1)
+    ends = [log10(min(seconds)) - 0.25, log10(max(seconds)) + 0.25] if seconds else None  # room for the names
+    fig.update_xaxes(
+        title="Seconds to train (logarithmic)", type="log", range=ends, tickvals=[m * 10**k for k in range(-2, 6) for m in (1, 2, 5)]
+    )
     fig.update_yaxes(title=text(metric))
     return style(fig, height=max(280, 34 * len(rows) + 84))
 
@@ -194,14 +201,20 @@ def split(rows: int, holdout: float, folds: int) -> go.Figure:
     held, fig = round(rows * holdout), go.Figure()
     for number in range(folds):
         size = (rows - held) / folds
-        fig.add_bar(x=[size], y=[""], orientation="h", marker={"color": FIRST, "opacity": 0.85 if number % 2 else 0.65}, text=[str(number + 1)],
-                    textposition="inside", insidetextanchor="middle", textangle=0, hovertemplate=f"Fold {number + 1}: {size:,.0f} rows<extra></extra>")  # fmt: skip
-    fig.add_bar(x=[held], y=[""], orientation="h", marker={"color": BASELINE}, text=["Holdout"], textposition="inside", insidetextanchor="middle",
-                textangle=0, hovertemplate=f"Holdout: {held:,} rows<extra></extra>")  # fmt: skip
+        _segment(fig, size, f"{number + 1}", f"Fold {number + 1}", FIRST)
+    _segment(fig, held, "Holdout", "Holdout", BASELINE)
+    fig.data[-1].textfont = {"color": "#10141C"}
     fig.update_layout(barmode="stack")
     fig.update_xaxes(visible=False, range=[0, rows])
     fig.update_yaxes(visible=False)
     return style(fig, height=48, legend=False).update_layout(margin={"l": 0, "r": 0, "t": 2, "b": 2, "pad": 0}, bargap=0)
+
+
+def _segment(fig: go.Figure, rows: float, words: str, name: str, color: str) -> None:
+    marker = {"color": color, "line": {"color": BACKGROUND, "width": 2}}
+    inside = {"textposition": "inside", "insidetextanchor": "middle", "textangle": 0}
+    hover = f"{name}: {rows:,.0f} rows<extra></extra>"
+    fig.add_bar(x=[rows], y=[""], orientation="h", marker=marker, text=[words], hovertemplate=hover, **inside)
 
 
 def history(trials: Sequence[Row], *, metric: str, greater: bool) -> go.Figure:
@@ -217,7 +230,8 @@ def history(trials: Sequence[Row], *, metric: str, greater: bool) -> go.Figure:
     fig.add_scatter(x=[t["number"] for t in done], y=[t["score"] for t in done], name="Trial", mode="markers",
                     marker={"size": 7, "color": SECOND}, customdata=[text(t["title"]) for t in done],
                     hovertemplate="Trial %{x}: %{customdata}<br>%{y:.5~g}<extra></extra>")  # fmt: skip
-    fig.update_xaxes(title="Trial", rangemode="tozero", **({"dtick": 1} if len(done) <= 16 else {}))
+    last = max((t["number"] for t in done), default=0)
+    fig.update_xaxes(title="Trial", range=[-0.4, max(last, 4) + 0.4], **({"dtick": 1} if last <= 16 else {}))
     fig.update_yaxes(title=text(metric))
     return style(fig, height=300)
 
@@ -227,13 +241,11 @@ def parallel(trials: Sequence[Row], params: Sequence[Any], *, metric: str) -> go
     axes = [_axis([t["params"].get(p.name, p.default) for t in trials], p) for p in params]
     scores = [t["score"] for t in trials]
     axes.append({"label": text(metric), "values": scores, "tickformat": ".4~g"})
-    fig = go.Figure(go.Parcoords(dimensions=axes, line={"color": scores, "showscale": False}, labelside="top"))
+    fig = go.Figure(go.Parcoords(dimensions=axes, line={"color": scores, "showscale": False, "colorscale": SCALE}, labelside="top"))
     return style(fig, height=NORMAL).update_layout(margin={"l": 64, "r": 40, "t": 56, "b": 20})
 
 
 def _axis(values: Sequence[Any], param: Any) -> Row:
-    from math import log10
-
     label = text(param.title, 22)
     if param.kind in ("choice", "bool"):
         levels = sorted(set(map(str, values)))
@@ -329,16 +341,26 @@ def _curves(points: Sequence[Row], x: str, y: str, hover: str) -> go.Figure:
 
 def _cloud(x: list[float], y: list[float], hover: str) -> go.Figure:
     kind = go.Scattergl if len(x) > MANY_POINTS else go.Scatter
-    return go.Figure(kind(x=x, y=y, mode="markers", marker={"size": 5, "opacity": 0.5, "color": FIRST}, hovertemplate=hover + "<extra></extra>"))
+    return go.Figure(
+        kind(x=x, y=y, mode="markers", marker={"size": 5, "opacity": 0.5, "color": FIRST}, hovertemplate=hover + "<extra></extra>")
+    )
 
 
 def _reference(fig: go.Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
-    fig.add_scatter(x=list(x), y=list(y), name=name, mode="lines", hoverinfo="skip", line={"color": BASELINE, "dash": "dot", "width": 1.5})
+    fig.add_scatter(
+        x=list(x),
+        y=list(y),
+        name=name,
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        line={"color": BASELINE, "dash": "dot", "width": 1.5},
+    )
 
 
 def _mark(fig: go.Figure, at: Row | None, x: str, y: str) -> None:
     if at is not None:
-        fig.add_scatter(x=[at[x]], y=[at[y]], name="This threshold", mode="markers", marker={"size": 11, "color": SECOND},
+        fig.add_scatter(x=[at[x]], y=[at[y]], name="This threshold", mode="markers", showlegend=False, marker={"size": 11, "color": SECOND},
                         hovertemplate="This threshold<br>%{x:.3f}, %{y:.3f}<extra></extra>")  # fmt: skip
 
 

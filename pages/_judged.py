@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.catalog import Entry
     from pipeline.store import Run
 
-PARTS = {"cv": "Cross-validation", "holdout": "Holdout"}
+PARTS = {"Cross-validation": "cv", "Holdout": "holdout"}  # the words stand in the URL
 CARDS = 5
 
 
@@ -64,7 +64,9 @@ def judged(at: _ui.Current) -> Judged:
         evaluation, board = _results(str(_ui.store().home), at.run.id, at.run.attempt)
     if not evaluation:
         word = _ui.STATES[at.run.state][0].lower()
-        _ui.empty("This run has no model", f"It ended {word}. {_ui.md(at.run.message)}", "pages/runs.py", "See what happened", run=at.run.id)
+        _ui.empty(
+            "This run has no model", f"It ended {word}. {_ui.md(at.run.message)}", "pages/runs.py", "See what happened", run=at.run.id
+        )
         st.stop()
     return Judged(at.run, evaluation, board, entry("metric", evaluation["metric"]))
 
@@ -94,6 +96,11 @@ def family_title(name: str) -> str:
     return next((e.title for e in entries("family") if e.name == name), name)
 
 
+def metric_title(name: str) -> str:
+    """The catalogue's title of a metric as plain text, or its name where this installation lacks it."""
+    return next((e.title for e in entries("metric") if e.name == name), name)
+
+
 # --- numbers in words --------------------------------------------------------------------------------------------------
 
 
@@ -109,22 +116,30 @@ def between(low: float | None, high: float | None) -> str:
     return f"{number(low)} to {number(high)}"
 
 
+def guesses(judged: Judged, part: str) -> dict[str, float]:
+    """What the baseline reaches on those rows, by metric: all metrics where the evaluation has them, else the run's own."""
+    known = (judged.evaluation.get("baseline") or {}).get("metrics", {}).get(part)
+    if known:
+        return known
+    return {judged.evaluation["metric"]: judged.baseline} if judged.baseline is not None else {}
+
+
 def metric_cards(facts: Sequence[dict[str, Any]], first: str, guesses: dict[str, float]) -> None:
     """One card per metric with its 95 % interval, the run's own metric first, and what a guess reaches where that is known."""
     ordered = sorted(facts, key=lambda fact: fact["name"] != first)[:CARDS]
     for column, fact in zip(st.columns(len(ordered)), ordered, strict=True):
         guess = guesses.get(fact["name"])
-        said = f" · baseline {number(guess)}" if guess is not None else ""
-        column.metric(
-            _ui.md(fact["title"]), number(fact["value"]), f"{between(fact['low'], fact['high'])}{said}", delta_color="off", delta_arrow="off",
-            border=True, height="stretch", help=_ui.md(entry("metric", fact["name"]).help),
-        )  # fmt: skip
+        with column.container(border=True, height="stretch", gap=None):
+            st.metric(_ui.md(fact["title"]), number(fact["value"]), help=_ui.md(entry("metric", fact["name"]).help))
+            st.caption(_ui.md(between(fact["low"], fact["high"])) + (f"  \nbaseline {_ui.md(number(guess))}" if guess is not None else ""))
 
 
 def rest_of_metrics(facts: Sequence[dict[str, Any]], first: str) -> list[dict[str, Any]]:
     """What the cards have no room for, as rows of a table."""
     ordered = sorted(facts, key=lambda fact: fact["name"] != first)[CARDS:]
-    return [{"Metric": fact["title"], "Value": number(fact["value"]), "95 % interval": between(fact["low"], fact["high"])} for fact in ordered]
+    return [
+        {"Metric": fact["title"], "Value": number(fact["value"]), "95 % interval": between(fact["low"], fact["high"])} for fact in ordered
+    ]
 
 
 def words(items: Iterable[str]) -> str:

@@ -58,7 +58,8 @@ def _line(kind: str, told: dict[str, Any]) -> str:
     if kind == "round":
         return f"trial {told['number']}: fold {told['fold']}, round {told['iteration']}"
     if kind == "trial":
-        return f"trial {told['number']} {told['family']}: {_judged.number(told['score'])} in {told['seconds']:.1f} s{' ' + told['message'] if told['message'] else ''}"
+        scored = f"trial {told['number']} {told['family']}: {_judged.number(told['score'])} in {told['seconds']:.1f} s"
+        return f"{scored} {told['message']}".strip()
     return "" if kind in ("progress", "best", "trial_started") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
 
 
@@ -85,8 +86,8 @@ def draw(run_id: str, polled: bool) -> None:
         chart(run, told)
     with right:
         trials(run, told)
-    for warning in told.warnings:
-        st.warning(_ui.md(warning), icon=":material/warning:")
+    if told.warnings:
+        st.warning("  \n".join(map(_ui.md, told.warnings)), icon=":material/warning:")
     with st.expander("Log", key="log", icon=":material/notes:"):
         st.code("\n".join(told.log) or "Nothing yet.", language=None, height=280)
 
@@ -101,7 +102,8 @@ def head(run: Run, told: Story) -> None:
             st.progress(min(max(run.progress, 0.0), 1.0), text=_remaining(run))
     if run.state == "queued" and _age(run.created) > WORKER_SECONDS:
         st.warning(
-            "No worker has taken this run yet. One is started with the app; by hand: `python -m pipeline worker`. Its log is `logs/worker.log` in the home folder.",
+            "No worker has taken this run yet. One is started with each run; by hand: `python -m pipeline worker`. "
+            "What it says is in `logs/worker.log` in the home folder.",
             icon=":material/warning:", title="Waiting for a worker",
         )  # fmt: skip
 
@@ -198,4 +200,11 @@ def trials(run: Run, told: Story) -> None:
         st.caption("None yet.")
         return
     config = {"Score": st.column_config.NumberColumn(format="%.4f"), "Seconds": st.column_config.NumberColumn(format="%.1f")}
-    st.dataframe(rows, hide_index=True, column_config=config, height=300, key=f"trials_{run.id[:6]}", alt="The trials, newest first")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config=config,
+        height=_ui.height(len(rows), 7),
+        key=f"trials_{run.id[:6]}",
+        alt="The trials, newest first",
+    )

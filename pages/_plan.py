@@ -53,13 +53,15 @@ def in_words(plan: Plan) -> str:
     if plan.search.trials is not None:
         fits = plan.search.trials * plan.split.folds
         return f"**{count}**, {by}. {plan.search.trials} trials, {fits:,} fits: exactly reproducible; the time depends on the data."
-    return f"**{count}**, {by}. At most about **{_ui.duration(plan.search.seconds)}**: each family once, quickest first, then tuning of the best."
+    return f"**{count}**, {by}. About **{_ui.duration(plan.search.seconds)}** of training, then a few seconds of judging."
 
 
 def reproducible(trials: bool) -> None:
     """The badge that says whether a budget gives the same models again."""
     if trials:
-        st.badge("Exactly reproducible", icon=":material/check_circle:", color="green", help="The same plan, data and seed give the same trials.")
+        st.badge(
+            "Exactly reproducible", icon=":material/check_circle:", color="green", help="The same plan, data and seed give the same trials."
+        )
     else:
         word = "How many trials fit into the time depends on the machine. The trials that were made are stored, so they can be replayed."
         st.badge("Not exactly reproducible", icon=":material/schedule:", color="orange", help=word)

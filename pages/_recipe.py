@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
-from pipeline import Plan, TrainyardError, entries, entry
+from pipeline import Plan, TrainyardError, entries
 
 if TYPE_CHECKING:
     from pipeline.features import Preview
@@ -20,9 +20,12 @@ PREVIEW_ROWS = 20
 
 def cards(plan: Plan) -> None:
     """The steps of the recipe in order, each a card; every change is saved at once."""
-    for place, spec in enumerate(plan.recipe):
-        with st.container(border=True, key=f"step_{place}", gap="xxsmall"):
-            _card(plan, place, spec)
+    with st.container(border=True, key="recipe"):
+        for place, spec in enumerate(plan.recipe):
+            with st.container(key=f"step_{place}", gap=None):
+                _card(plan, place, spec)
+        if not plan.recipe:
+            st.caption("No step: only columns that are numbers already can be used.")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         titles = {step.name: step.title for step in entries("step")}
         added = st.menu_button("Add step", list(titles), key="add_step", icon=":material/add:", format_func=lambda name: _ui.md(titles[name]))
@@ -33,27 +36,25 @@ def cards(plan: Plan) -> None:
 
 
 def _card(plan: Plan, place: int, spec: Any) -> None:
-    try:
-        step = entry("step", spec.step)
-    except TrainyardError as error:
-        _ui.failure(error)
-        step = None
+    step = next((step for step in entries("step") if step.name == spec.step), None)
+    recipe = _plain(plan)
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
-        title = _ui.md(step.title if step else spec.step)
+        title = _ui.md(step.title if step else f"{spec.step} (not in this installation)")
         on = st.toggle(title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
+        if step is not None and (step.params or not step.facts.rows):
+            with st.popover("", icon=":material/tune:", help="Settings", type="tertiary", key=f"settings_{place}"):
+                recipe[place] |= _settings(plan, place, spec, step)
         up = _icon_button("Move up", f"up_{place}", "arrow_upward", place == 0)
         down = _icon_button("Move down", f"down_{place}", "arrow_downward", place == len(plan.recipe) - 1)
         gone = _icon_button("Remove", f"gone_{place}", "delete", False)
-    recipe = _plain(plan)
+    if step is not None:
+        st.caption(_said(plan, spec, step))
+    recipe[place]["enabled"] = on
     if up or down:
         other = place - 1 if up else place + 1
         recipe[place], recipe[other] = recipe[other], recipe[place]
     if gone:
         del recipe[place]
-    elif on != spec.enabled:
-        recipe[place]["enabled"] = on
-    if step is not None and not (up or down or gone):
-        recipe[place] |= _settings(plan, place, spec, step)
     if recipe != _plain(plan):
         _save(plan, recipe)
 
@@ -63,31 +64,30 @@ def _icon_button(what: str, key: str, icon: str, disabled: bool) -> bool:
 
 
 def _settings(plan: Plan, place: int, spec: Any, step: Any) -> dict[str, Any]:
-    """Columns and parameters of a step, behind one button."""
-    suited = [name for name in plan.features if plan.kind(name) in step.facts.kinds]
-    said = _said(spec, step, suited)
-    if step.facts.rows and not step.params:
-        st.caption(said)
-        return {}
-    with st.expander(said, key=f"settings_{place}"):
-        columns = None
-        if not step.facts.rows:
-            names = sorted({*suited, *(spec.columns or ())})
-            stored = list(spec.columns or ())
-            columns = st.multiselect("Only these columns", names, key=_ui.synced(f"columns_{place}", stored), placeholder="All suited columns")
-        given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params)
+    """Columns and parameters of a step, as they are to be saved."""
+    columns = spec.columns
+    if not step.facts.rows:
+        names = sorted({*_suited(plan, step), *(spec.columns or ())})
+        stored = list(spec.columns or ())
+        columns = st.multiselect("Only these columns", names, key=_ui.synced(f"columns_{place}", stored), placeholder="All suited columns") or None
+    given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params)
     defaults = step.complete()
     params = {name: value for name, value in given.items() if name in spec.params or value != defaults[name]}
-    return {"columns": list(columns) or None if columns is not None else spec.columns, "params": params}
+    return {"columns": columns and list(columns), "params": params}
 
 
-def _said(spec: Any, step: Any, suited: list[str]) -> str:
-    """What a step is set to, in one line."""
+def _suited(plan: Plan, step: Any) -> list[str]:
+    return [name for name in plan.features if plan.kind(name) in step.facts.kinds]
+
+
+def _said(plan: Plan, spec: Any, step: Any) -> str:
+    """What a step works on and is set to, in one line of markdown."""
     if step.facts.rows:
-        return "Rows, before the split"
-    count = len(spec.columns) if spec.columns is not None else len(suited)
-    set_to = [f"{p.title.lower()} {_ui.spelled(spec.params.get(p.name, p.default), 24)}" for p in step.params]
-    return _ui.md(" · ".join([f"{count} column{'s' * (count != 1)}", *set_to]))
+        return "Whole rows, before the split"
+    count = len(spec.columns) if spec.columns is not None else len(_suited(plan, step))
+    where = f"{count} column{'s' * (count != 1)}" if count else "No column is of that kind"
+    set_to = [f"{param.title.lower()}: {_ui.spelled(spec.params.get(param.name, param.default), 24)}" for param in step.params]
+    return _ui.md(" · ".join([where, *set_to]))
 
 
 def _plain(plan: Plan) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def before_and_after(dataset: Dataset, plan: Plan) -> None:
         which = st.segmented_control("Rows", ["Before", "After"], default="After", required=True, key="which", label_visibility="collapsed")
         st.markdown(f"**{made.columns_in:,}** columns in, **{made.columns_out:,}** out, fitted inside each fold", width="content")
     table = made.before if which == "Before" else made.after
-    st.dataframe(table, key=f"rows_{which}", height=38 + _ui.TABLE_ROW * PREVIEW_ROWS, alt=f"The first {PREVIEW_ROWS} rows {which} the recipe")
+    st.dataframe(table, key=f"rows_{which}", height=_ui.height(len(table), PREVIEW_ROWS), alt=f"The first {PREVIEW_ROWS} rows {which} the recipe")
     st.caption("Shown for a family that takes plain numbers; other families get categories and missing values as they like them.")
 
 

@@ -20,7 +20,9 @@ VIEWS = ("History", "Parameters", "One parameter", "Trials")
 def draw(run: Run, trials: list[dict[str, Any]], metric: Entry) -> None:
     """One view at a time: only what is open is computed."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = st.segmented_control("View", VIEWS, default="History", required=True, key="view", bind="query-params", label_visibility="collapsed")
+        view = st.segmented_control(
+            "View", VIEWS, default="History", required=True, key="view", bind="query-params", label_visibility="collapsed"
+        )
         _ui.link("pages/runs.py", f"Run {run.id[:6]}, {len(trials)} trials", icon=":material/play_circle:", run=run.id)
     if view == "History":
         fig = _charts.history(trials, metric=metric.title, greater=metric.facts.greater)
@@ -37,7 +39,7 @@ def parameters(view: str, trials: list[dict[str, Any]], metric: Entry) -> None:
     for trial in trials:
         if trial["score"] is not None and entry("family", trial["family"]).params:
             some.setdefault(trial["family"], []).append(trial)
-    some = {name: found for name, found in some.items() if len(found) > 1}
+    some = {name: some[name] for name in sorted(some, key=lambda name: -len(some[name])) if len(some[name]) > 1}
     if not some:
         st.caption("Each family was tried once: with a larger budget the search begins, and its trials appear here.")
         return
@@ -46,12 +48,16 @@ def parameters(view: str, trials: list[dict[str, Any]], metric: Entry) -> None:
     tuned = [p for p in family.params if len({str(t["params"].get(p.name, p.default)) for t in some[family.name]}) > 1]
     if view == "Parameters":
         fig = _charts.parallel(some[family.name], tuned[:MOST_AXES], metric=metric.title)
-        _charts.show(fig, "parallel", f"Each of {len(some[family.name])} trials of {family.title} as a line through its parameters to its score")
+        _charts.show(
+            fig, "parallel", f"Each of {len(some[family.name])} trials of {family.title} as a line through its parameters to its score"
+        )
         return
     titles = {p.name: p for p in tuned}
     name = right.selectbox("Parameter", list(titles), format_func=lambda n: titles[n].title, key="tuned_param")
     st.caption(_ui.md(titles[name].help))
-    _charts.show(_charts.slice_(some[family.name], titles[name], metric=metric.title), "slice", f"{metric.title} against {titles[name].title}")
+    _charts.show(
+        _charts.slice_(some[family.name], titles[name], metric=metric.title), "slice", f"{metric.title} against {titles[name].title}"
+    )
 
 
 def table(trials: list[dict[str, Any]], metric: Entry) -> None:

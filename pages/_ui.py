@@ -43,7 +43,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "interrupted": ("Interrupted", ":material/warning:", "orange"),
 }
 TASK_TITLES = {"binary": "Yes or no", "multiclass": "Several classes", "regression": "Number"}
-TABLE_ROW = 35  # pixels, as UX.md has it
+TABLE_ROW = 33  # pixels at our font size
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _latest(dataset_id: str) -> Run | None:
 def page(title: str, caption: str) -> Current:
     """The head of a page: title, one line, and chips that say what it is about. Stops the page when the URL names nothing we have."""
     left, right = st.columns([5, 4], vertical_alignment="bottom")
-    with left:
+    with left, st.container(gap=None):
         st.title(title, anchor=False)
         st.caption(caption)
     try:
@@ -251,6 +251,11 @@ def cards(facts: Iterable[tuple]) -> None:
         column.metric(md(name), md(value), border=True, height="stretch", help=rest[0] if rest else None)
 
 
+def height(rows: int, most: int) -> int | str:
+    """The height of a table of `rows` rows that scrolls beyond `most`: never half a row, never an empty one."""
+    return "content" if rows <= most else TABLE_ROW * (most + 1) + 3
+
+
 def evidence(seen: Mapping[str, Any]) -> None:
     """The numbers behind a finding: what is per column or per value as tables, the rest as one line each."""
     tables: dict[tuple, dict[str, dict]] = {}
@@ -264,13 +269,16 @@ def evidence(seen: Mapping[str, Any]) -> None:
     if lines:
         st.caption("  \n".join(lines))
     for number, (names, columns) in enumerate(tables.items()):
-        table = {"Of": list(names), **{title: list(values.values()) for title, values in columns.items()}}
-        st.dataframe(table, key=f"evidence_{number}", hide_index=True, height=min(250, 38 + TABLE_ROW * len(names)), alt="The numbers behind this finding")
+        table = {"Name": list(names), **{title: list(values.values()) for title, values in columns.items()}}
+        shares = {title: st.column_config.NumberColumn(format="percent") for title in columns if "share" in title.lower()}
+        st.dataframe(table, key=f"evidence_{number}", hide_index=True, column_config=shares, height=height(len(names), 6), alt="The numbers behind this")
 
 
 def spelled(value: Any, most: int = 200) -> str:
     """Any JSON value in words, shortened: numbers to four digits, lists and dicts as `a, b` and `name: value`."""
-    if isinstance(value, float):
+    if isinstance(value, bool):
+        said = "yes" if value else "no"
+    elif isinstance(value, float):
         said = f"{value:,.4g}"
     elif isinstance(value, Mapping):
         said = ", ".join(f"{name.replace('_', ' ')}: {spelled(item)}" for name, item in value.items())

@@ -36,13 +36,17 @@ def summary(rows: list[dict], judged: _judged.Judged) -> None:
         for row in helping[:3]:
             st.markdown(sentence(row, judged))
         if not helping:
-            st.markdown("No single column makes a difference that can be told from noise: the model has learned little, or columns stand in for each other.")
+            st.markdown(
+                "No single column makes a difference that can be told from noise: the model has learned little, or columns stand in for each other."
+            )
         quiet = len(rows) - len(helping) - len(misleading)
         if quiet:
             st.markdown(f"{quiet} of {len(rows)} columns make no difference that can be told from noise.")
         if misleading:
             names = _ui.md(_judged.words(row["column"] for row in misleading[:3]))
-            st.markdown(f":material/warning: The model is better when **{names}** is shuffled: it has learned something there that does not hold.")
+            st.markdown(
+                f":material/warning: The model is better when **{names}** is shuffled: it has learned something there that does not hold."
+            )
         st.caption(
             f"Each column is shuffled on the rows that the fold's model has not seen; the loss of {_ui.md(judged.metric.title)} is averaged over "
             f"{judged.evaluation['folds']} folds. Columns that carry the same information share their importance, and can all look unimportant."
@@ -54,8 +58,15 @@ def table(rows: list[dict]) -> None:
         {"Column": r["column"], "Importance": r["importance"], "95 % interval": _judged.between(r["low"], r["high"]), "Reading": verdict(r)}
         for r in rows
     ]  # fmt: skip
-    config = {"Importance": st.column_config.NumberColumn(format="%.4g")}
-    st.dataframe(shown, hide_index=True, column_config=config, height=300, key="importances", alt="Importance of every measured column, largest first")
+    config = {"Importance": st.column_config.NumberColumn(format="%.4f" if rows[0]["importance"] < 100 else "%.1f")}
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=config,
+        height=300,
+        key="importances",
+        alt="Importance of every measured column, largest first",
+    )
 
 
 at = _ui.page("Explain", "What the model rests on")
@@ -63,14 +74,23 @@ judged = _judged.judged(at)
 _judged.pick_run(at)
 rows = judged.evaluation.get("importance") or []
 if not rows:
-    _ui.empty("Not measured", "This run ended before the importance of its columns was measured. Train again to see it.", "pages/models.py", "Train again")
+    _ui.empty(
+        "Not measured",
+        "This run ended before the importance of its columns was measured. Train again to see it.",
+        "pages/models.py",
+        "Train again",
+    )
     st.stop()
 left, right = st.columns([7, 5])
 with left:
     st.subheader(f"Importance of the columns for {_ui.md(judged.title)}", anchor=False)
     top = rows[:MOST_SHOWN]
     fig = _charts.importance(top, metric=judged.metric.title)
-    _charts.show(fig, "importance", f"Permutation importance with intervals; first {top[0]['column']}, then {', '.join(r['column'] for r in top[1:4])}")
+    _charts.show(
+        fig,
+        "importance",
+        f"Permutation importance with intervals; first {top[0]['column']}, then {', '.join(r['column'] for r in top[1:4])}",
+    )
     if len(rows) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of {len(rows)} columns; the table has all.")
 with right:

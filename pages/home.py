@@ -40,7 +40,7 @@ def sample_card() -> None:
                     label_visibility="collapsed")  # fmt: skip
     sample = known[name]
     st.markdown(facts(sample))
-    st.caption(f"{_ui.md(sample.about)}  \n{_ui.md(sample.licence)}")
+    st.caption(f"{_ui.md(sample.about)}  \nLicence: {_ui.md(sample.licence)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Train on the sample", key="train_sample", type="primary", icon=":material/play_arrow:")
         st.caption(f"Quality, features, models and a tested score in about {SAMPLE_SECONDS} s", width="stretch")
@@ -76,7 +76,8 @@ with left, st.container(border=True, height="stretch"):
     sample_card()
 with right, st.container(border=True, height="stretch"):
     st.subheader("Use your own data", anchor=False)
-    _ui.uploader("home_file", title="Add a file with one row per case and the column to predict")
+    _ui.uploader("home_file", title="A table with one row per case and the column to predict")
+    st.caption("CSV, TSV, Excel, OpenDocument, Parquet or JSON, plain or gzip. It is read on this machine and stays on it.")
 
 with _ui.shown():
     runs = _ui.store().runs(limit=RECENT + 8)
@@ -90,3 +91,8 @@ if recent:
     run_table(recent, "recent_runs")
 elif not active:
     st.caption("Nothing here yet. Runs you start appear here.")
+
+if "warmed" not in st.session_state:  # the worker imports its libraries while the person reads
+    st.session_state["warmed"] = True
+    with _ui.shown():
+        ensure_worker(_ui.store().home)

@@ -26,7 +26,7 @@ def strip(judged: _judged.Judged) -> None:
     _ui.cards([
         ("Best", best["title"]),
         (judged.metric.title, _judged.number(best["score"]), f"95 % interval: {_judged.between(*best['interval'])}"),
-        ("Better than the baseline by", gain, "The baseline always predicts the same; what is not better has learned nothing."),
+        ("Gain over baseline", gain, "The baseline always predicts the same; what is not better has learned nothing."),
         ("Families · trials", f"{sum(not r['baseline'] for r in judged.board)} · {judged.run.trials_done}"),
         ("Wall time", _ui.duration(seconds) or "–"),
     ])  # fmt: skip
@@ -48,16 +48,17 @@ def table(judged: _judged.Judged) -> dict | None:
     """Draw the board; the row that is selected, if any."""
     rows = [
         {
-            "": NOTES[note(place, row)], "Family": row["title"], "Score": row["score"], "Interval": _judged.between(*row["interval"]),
-            "Folds": row["fold_scores"], "Seconds": row["seconds"], "Trial": row["trial"],
+            "Family": row["title"], "": NOTES[note(place, row)], "Score": row["score"], "Interval": _judged.between(*row["interval"]),
+            "Folds": _judged.between(min(row["fold_scores"]), max(row["fold_scores"])), "Seconds": row["seconds"], "Trial": row["trial"],
         }
         for place, row in enumerate(judged.board)
     ]  # fmt: skip
     config = {
-        "": st.column_config.TextColumn(width=190),
+        "Family": st.column_config.TextColumn(width=150),
+        "": st.column_config.TextColumn(width=170),
         "Score": st.column_config.NumberColumn(judged.metric.title, format="%.4f" if judged.board[0]["score"] < 1000 else "%.1f"),
         "Interval": st.column_config.TextColumn("95 % interval"),
-        "Folds": st.column_config.LineChartColumn("Each fold", help="The score on each fold, in order."),
+        "Folds": st.column_config.TextColumn("Lowest to highest fold"),
         "Seconds": st.column_config.NumberColumn("Seconds", format="%.1f", help="All folds of the best trial of this family."),
     }
     chosen = st.dataframe(
@@ -90,7 +91,9 @@ selected = table(judged)
 left, right = st.columns([7, 5])
 with left:
     fig = _charts.leaderboard_dots(judged.board, metric=judged.metric.title, baseline=judged.baseline)
-    _charts.show(fig, "board_dots", f"Score of each family with its 95 % interval; the best is {judged.board[0]['title']}. Dotted: the baseline.")
+    _charts.show(
+        fig, "board_dots", f"Score of each family with its 95 % interval; the best is {judged.board[0]['title']}. Dotted: the baseline."
+    )
 with right:
     if selected:
         detail(selected, judged)

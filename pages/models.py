@@ -9,7 +9,7 @@ from pipeline import TrainyardError, entries, entry
 
 _ui.guard()
 
-COLUMNS = 3
+COLUMNS = 2
 
 
 def judging(at: _ui.Current) -> dict:
@@ -24,8 +24,12 @@ def judging(at: _ui.Current) -> dict:
             "Holdout", 5, 50, step=5, format="%d %%", key=_ui.synced("holdout", round(plan.split.holdout * 100)),
             help="The share of the rows that no trial sees. It is used once, to check the result.",
         )  # fmt: skip
-        folds = right.number_input("Folds", 2, 20, key=_ui.synced("folds", plan.split.folds), help="The rest is divided into so many parts; each validates once.")
-        seed = last.number_input("Seed", 0, 2**31 - 1, key=_ui.synced("seed", plan.seed), help="The same seed and a budget in trials give the same models.")
+        folds = right.number_input(
+            "Folds", 2, 20, key=_ui.synced("folds", plan.split.folds), help="The rest is divided into so many parts; each validates once."
+        )
+        seed = last.number_input(
+            "Seed", 0, 2**31 - 1, key=_ui.synced("seed", plan.seed), help="The same seed and a budget in trials give the same models."
+        )
         st.caption(_ui.md(metrics[metric].help))
         _charts.show(_charts.split(at.dataset.rows, share / 100, folds), "split", f"{folds} folds, and {share} % of the rows as holdout")
     return {"metric": metric, "split": {"holdout": share / 100, "folds": folds}, "seed": seed}
@@ -39,12 +43,10 @@ def families(at: _ui.Current) -> list[str]:
     for start in range(0, len(offered), COLUMNS):
         for column, family in zip(st.columns(COLUMNS), offered[start : start + COLUMNS], strict=False):
             with column.container(border=True, height="stretch", gap="xxsmall", key=f"card_{family.name}"):
-                with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                    if st.checkbox(family.title, key=_ui.synced(f"on_{family.name}", family.name in chosen)):
-                        on.append(family.name)
-                    word, color = _plan.SPEEDS[family.facts.speed]
-                    st.badge(word, color=color)
-                st.caption(_ui.md(family.help))
+                if st.checkbox(family.title, key=_ui.synced(f"on_{family.name}", family.name in chosen)):
+                    on.append(family.name)
+                word, color = _plan.SPEEDS[family.facts.speed]
+                st.caption(f":{color}-badge[{word}] {_ui.md(family.help)}")
     return on
 
 
@@ -59,7 +61,7 @@ def parameters(at: _ui.Current, on: list[str]) -> dict[str, dict]:
             return fixed
         family = entry("family", st.selectbox("Family", known, format_func=lambda name: entry("family", name).title, key="edited"))
         st.caption("What differs from its default is fixed: the search leaves it alone.")
-        with st.container(height=420, border=False):
+        with st.container(height=520 if len(family.params) > 6 else "content", border=False):
             values = _ui.form_for(family, f"p_{family.name}", fixed.get(family.name, {}))
     fixed[family.name] = {p.name: values[p.name] for p in family.params if values[p.name] != p.default}
     return fixed
@@ -79,7 +81,7 @@ def start(plan, blocked: bool) -> None:
         st.markdown(_plan.in_words(plan), width="stretch")
         st.button(
             "Start training", key="start", type="primary", icon=":material/play_arrow:", on_click=submit, shortcut="Ctrl+Enter",
-            disabled=blocked or "started" in st.session_state, help="Ctrl+Enter",
+            disabled=blocked or "started" in st.session_state,
         )  # fmt: skip
 
 
@@ -103,6 +105,7 @@ with _ui.shown():
     plan = at.plan.change(**fields)
 if plan != at.plan:
     _ui.save(plan)
+    st.rerun()  # so that the widgets know what is stored now, and the next change is not taken for a change made elsewhere
 problems = plan.problems(at.dataset.schema)
 with problems_here:
     if "refused" in st.session_state:

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _ui
+from pages import _findings, _ui
 
 _ui.guard()
 
 from pipeline import Plan, Report, check, entry
-
-SEVERITY = {  # word, icon, colour; in the order of the list
-    "error": ("Error", ":material/error:", "red"), "warning": ("Warning", ":material/warning:", "orange"),
-    "info": ("Note", ":material/info:", "blue"), "passed": ("Passed", ":material/check_circle:", "green"),
-    "not_applicable": ("Does not apply", ":material/remove_circle:", "gray"),
-}  # fmt: skip
-NO_TARGET = "No target yet"
-
-
-def level(finding) -> str:
-    return finding.severity if finding.status == "found" else finding.status
 
 
 def examine(dataset, target: str | None) -> Report:
@@ -35,41 +24,18 @@ def examine(dataset, target: str | None) -> Report:
 
 def target_picker(at) -> str | None:
     """Choosing a target here drafts the plan, as on the Features page."""
-    names = [NO_TARGET, *at.dataset.schema.names]
-    now = at.plan.target if at.plan else NO_TARGET
-    chosen = st.selectbox("Target: the column to predict", names, key=_ui.synced("quality_target", now), width=360)
-    if chosen != now and chosen != NO_TARGET:
+    now = at.plan.target if at.plan else None
+    chosen = st.selectbox("Target: the column to predict", at.dataset.schema.names, 0 if now else None, key=_ui.synced("quality_target", now),
+                          placeholder="No target yet")  # fmt: skip
+    if chosen and chosen != now:
         with _ui.shown():
             _ui.save(_ui.retarget(at.dataset, chosen, at.plan))
         st.rerun()
     return at.plan.target if at.plan else None
 
 
-def strip(report: Report, plan: Plan | None) -> None:
-    counts = report.counts
-    words = {"error": "Errors", "warning": "Warnings", "info": "Notes", "passed": "Passed", "not_applicable": "Do not apply"}
-    _ui.cards([*((words[key], f"{counts[key]}") for key in words), ("Answered", f"{len(plan.fixes) if plan else 0}")])
-
-
-def check_list(report: Report, plan: Plan | None):
-    """All checks, the most severe first; the one that was chosen."""
-    answered = {fix.code for fix in plan.fixes} if plan else set()
-    order = list(SEVERITY)
-    findings = sorted(report.findings, key=lambda f: (order.index(level(f)), -f.rows, f.code))
-    by_code = {finding.code: finding for finding in findings}
-
-    def line(code: str) -> str:
-        _, icon, color = SEVERITY[level(by_code[code])]
-        icon, color = (":material/task_alt:", "green") if code in answered else (icon, color)
-        rows = f" :gray[{by_code[code].rows:,} rows]" if by_code[code].rows else ""
-        return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
-
-    code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
-    return by_code[code or findings[0].code]
-
-
 def detail(at, report: Report, finding) -> None:
-    word, icon, color = SEVERITY[level(finding)]
+    word, icon, color = _findings.SEVERITY[_findings.level(finding)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{_ui.md(finding.title)}**", width="stretch")
         st.badge(word, icon=icon, color=color)
@@ -79,7 +45,7 @@ def detail(at, report: Report, finding) -> None:
     answer(at.plan, finding)
     if finding.status == "found":
         _ui.evidence(finding.evidence)
-        examples(at.dataset, report, finding)
+        _findings.examples(at.dataset, report, finding)
 
 
 def answer(plan: Plan | None, finding) -> None:
@@ -104,17 +70,6 @@ def answer(plan: Plan | None, finding) -> None:
                 st.rerun()
 
 
-def examples(dataset, report: Report, finding) -> None:
-    """Some of the affected rows; those of all findings are read together, once."""
-    if not finding.examples:
-        return
-    rows = _ui.rows_at(dataset, [row for other in report.findings for row in other.examples]).loc[list(finding.examples)]
-    first = [name for name in finding.columns if name in rows]
-    st.caption(f"{len(rows):,} of {finding.rows:,} affected rows")
-    st.dataframe(rows[[*first, *(name for name in rows if name not in first)]], key="examples", height=min(285, 38 + 35 * len(rows)),
-                 alt="Rows that are affected")  # fmt: skip
-
-
 def applied(plan: Plan | None) -> None:
     if plan is None or not plan.fixes:
         return
@@ -128,21 +83,28 @@ def applied(plan: Plan | None) -> None:
                     st.rerun()
 
 
+def suggested(report: Report, plan: Plan | None) -> None:
+    have = {(fix.code, fix.title) for fix in plan.fixes} if plan else set()
+    todo = [fix for fix in report.suggested if plan and (fix.code, fix.title) not in have]
+    if todo and st.button(f"Apply {len(todo)} suggested", key="apply_all", icon=":material/auto_fix_high:", help="; ".join(_ui.md(f.title) for f in todo)):
+        _ui.save(plan.accept(todo))
+        st.rerun()
+
+
 at = _ui.page("Quality", "What is wrong with the data, and what to do about it")
 _ui.need_dataset(at)
-target = target_picker(at)
+left, right = st.columns([4, 8], vertical_alignment="bottom")
+with left:
+    target = target_picker(at)
 with _ui.shown():
     report = examine(at.dataset, target)
-strip(report, at.plan)
-todo = [fix for fix in report.suggested if at.plan and (fix.code, fix.title) not in {(f.code, f.title) for f in at.plan.fixes}]
-if todo and st.button(f"Apply the {len(todo)} suggested fix{'es' * (len(todo) > 1)}", key="apply_all", icon=":material/auto_fix_high:"):
-    _ui.save(at.plan.accept(todo))
-    st.rerun()
+with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    _findings.strip(report, at.plan)
+    suggested(report, at.plan)
 left, right = st.columns([4, 8])
 with left:
-    finding = check_list(report, at.plan)
-with right:
-    with st.container(border=True):
-        detail(at, report, finding)
+    finding = _findings.check_list(report, at.plan)
     applied(at.plan)
+with right, st.container(border=True):
+    detail(at, report, finding)
 _ui.next_step("Choose what the model may learn from, and how it is prepared.", "pages/features.py", "Choose features")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import _judged, _live, _ui
-from pipeline import entries
 
 _ui.guard()
 
@@ -28,12 +27,12 @@ def filtered(runs: list, names: dict[str, str]) -> list:
     return [run for run in runs if (not states or run.state in states) and some in (None, run.dataset_id)]
 
 
-def row(run, names: dict[str, str], metrics: dict[str, str]) -> dict:
+def row(run, names: dict[str, str]) -> dict:
     best = run.best or {}
     seconds = (run.finished - run.started).total_seconds() if run.finished and run.started else None
     return {
         "State": _ui.STATES[run.state][0], "Dataset": names.get(run.dataset_id, "deleted"), "Target": run.plan.target,
-        "Best": _judged.family_title(best["family"]) if best.get("family") else "", "Metric": metrics.get(run.plan.metric, run.plan.metric),
+        "Best": _judged.family_title(best["family"]) if best.get("family") else "", "Metric": _judged.metric_title(run.plan.metric),
         "Score": best.get("score"), "Trials": run.trials_done, "Time": _ui.duration(seconds), "Started": _ui.ago(run.created), "Run": run.id[:6],
     }  # fmt: skip
 
@@ -44,14 +43,18 @@ def table() -> None:
         runs = _ui.store().runs(limit=MOST)
         names = {dataset.id: _ui.label(dataset) for dataset in _ui.store().datasets()}
     if not runs:
-        _ui.empty("No run yet", "Runs that you start appear here, with their progress and what became of them.", "pages/models.py", "Choose models")
+        _ui.empty(
+            "No run yet",
+            "Runs that you start appear here, with their progress and what became of them.",
+            "pages/models.py",
+            "Choose models",
+        )
         return
     runs = filtered(runs, {i: name for i, name in names.items() if any(run.dataset_id == i for run in runs)})
-    metrics = {metric.name: metric.title for metric in entries("metric")}
     config = {"Score": st.column_config.NumberColumn(format="%.4f"), "State": st.column_config.TextColumn(width="small")}
     chosen = st.dataframe(
-        [row(run, names, metrics) for run in runs], hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row",
-        height="content" if len(runs) <= 15 else 560, key="runs", alt="All runs, newest first",
+        [row(run, names) for run in runs], hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row",
+        height=_ui.height(len(runs), 15), key="runs", alt="All runs, newest first",
     )  # fmt: skip
     st.caption("Select a run to open it." if len(runs) < MOST else f"The newest {MOST} runs. Select one to open it.")
     if chosen["selection"]["rows"]:

@@ -23,7 +23,9 @@ def budget(plan) -> dict:
         if unit == "Trials":
             given = st.number_input("Trials", 1, 10_000, key=_ui.synced("trials", plan.search.trials or 40), help="The baseline is extra.")
         else:
-            given = st.number_input("Seconds", 5.0, 86_400.0, step=10.0, format="%g", key=_ui.synced("seconds", float(plan.search.seconds or 60)))
+            given = st.number_input(
+                "Seconds", 5.0, 86_400.0, step=10.0, format="%g", key=_ui.synced("seconds", max(5.0, float(plan.search.seconds or 60)))
+            )
         _plan.reproducible(unit == "Trials")
     return {"strategy": strategy, "trials": given if unit == "Trials" else None, "seconds": given if unit == "Seconds" else None}
 
@@ -37,7 +39,12 @@ def space(plan) -> None:
             st.caption("None of the chosen families has a number to search over.")
             return
         numbers = st.column_config.NumberColumn
-        config = {"Low": numbers(format="%g", required=True), "High": numbers(format="%g", required=True), "Bounds": st.column_config.TextColumn(width=110)}
+        config = {
+            "Low": numbers(format="%g", required=True),
+            "High": numbers(format="%g", required=True),
+            "Bounds": st.column_config.TextColumn(width=110),
+        }
+        st.caption("Every family has its first turn with its defaults; the search then stays within these bounds.")
         shown = [{name: row[name] for name in ("Family", "Parameter", "Low", "High", "Scale", "Bounds")} for row in base]
         edited = st.data_editor(
             shown, hide_index=True, column_config=config, disabled=["Family", "Parameter", "Scale", "Bounds"], height=330,
@@ -46,11 +53,9 @@ def space(plan) -> None:
         wrong = _plan.space_problems(base, edited)
         for sentence in wrong:
             st.error(_ui.md(sentence), icon=":material/error:")
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Save the bounds", key="save_space", type="primary", disabled=bool(wrong) or edited == shown):
-                _ui.save(plan.change(families=_plan.with_space(plan, base, edited)))
-                st.rerun()
-            st.caption("Every family has its first turn with its defaults; the search then stays within these bounds.", width="stretch")
+        if st.button("Save the bounds", key="save_space", type="primary", disabled=bool(wrong) or edited == shown):
+            _ui.save(plan.change(families=_plan.with_space(plan, base, edited)))
+            st.rerun()
 
 
 def results(run) -> None:
@@ -76,6 +81,7 @@ with _ui.shown():
     plan = at.plan.change(search=search)
 if plan != at.plan:
     _ui.save(plan)
+    st.rerun()  # so that the widgets know what is stored now, and the next change is not taken for a change made elsewhere
 with right:
     space(plan)
 results(at.run)

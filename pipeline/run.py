@@ -289,8 +289,16 @@ def _evaluate(plan: Plan, data: TrainingData, holdout: Holdout, trials: Sequence
     judged = {"holdout": evaluate.judge(plan.task, holdout.y, predicted, classes), "cv": evaluate.judge(plan.task, data.y, best.oof, classes)}
     facts = {"task": plan.task, "metric": plan.metric, "classes": classes, "positive": plan.positive, "target": plan.target}
     facts |= {"family": best.family, "trial": best.number, "params": best.params, "folds": len(data.folds)}
-    facts["baseline"] = {"cv": baseline.score} if baseline else None
+    facts["baseline"] = _guesses(plan, data, holdout, baseline) if baseline else None
     return facts | judged
+
+
+def _guesses(plan: Plan, data: TrainingData, holdout: Holdout, baseline: Trial) -> dict[str, Any]:
+    """What the baseline reaches by every metric: out of fold, and on the holdout with the mean of its fold models."""
+    constant = np.repeat(baseline.oof.mean(axis=0, keepdims=True), len(holdout.y), axis=0)
+    rows = {"cv": (data.y, baseline.oof), "holdout": (holdout.y, constant)}
+    metrics = catalog.entries("metric", plan.task)
+    return {"cv": baseline.score, "metrics": {part: {m.name: m.make(y, p) for m in metrics} for part, (y, p) in rows.items()}}
 
 
 def leaderboard(plan: Plan, data: TrainingData, trials: Sequence[Trial]) -> list[dict[str, Any]]:

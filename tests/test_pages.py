@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store, samples
@@ -16,21 +17,47 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["home", "data", "quality", "features", "models", "tuning", "runs", "leaderboard", "evaluate", "explain", "registry", "export"]
 
 
+@pytest.fixture(scope="session")
+def home_with_penguins(tmp_path_factory) -> Path:
+    """A home with the penguins in it, read once; each test gets a copy."""
+    home = tmp_path_factory.mktemp("penguins") / "home"
+    sample = next(sample for sample in samples() if sample.name == "penguins")
+    Store(home).add_dataset(sample.name, sample.path)
+    return home
+
+
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    """A store of its own for each test; workers that a page started for it are ended by their id."""
+def settled(monkeypatch):
+    """Streamlit's test runner asks anew at every run whether `pages/` is the legacy folder; a server settles that at its first request."""
+    make = PagesManager.__init__
+
+    def init(self, *args, **kwargs) -> None:
+        make(self, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", init)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, settled):
+    """A home of its own for each test; workers that a page started for it are ended by their id."""
     monkeypatch.setenv("TRAINYARD_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(ROOT)
-    yield Store()
+    yield tmp_path / "home"
     for process in psutil.process_iter(["cmdline"]):
-        if "worker" in (process.info["cmdline"] or []) and str(tmp_path / "home") in process.info["cmdline"]:
+        if "--home" in (process.info["cmdline"] or []) and str(tmp_path / "home") in process.info["cmdline"]:
             process.terminate()
 
 
 @pytest.fixture
-def penguins(store):
-    sample = next(sample for sample in samples() if sample.name == "penguins")
-    return store.add_dataset(sample.name, sample.path)
+def store(home) -> Store:
+    return Store()
+
+
+@pytest.fixture
+def penguins(home, home_with_penguins):
+    shutil.copytree(home_with_penguins, home)
+    return Store().datasets("penguins")[0]
 
 
 def opened(page: str, **params: str) -> AppTest:
@@ -70,8 +97,19 @@ def test_a_page_without_any_dataset_says_what_to_do(store, page):
     assert any(words in said(at) for words in ("yet", "Nothing here")), said(at)
 
 
+@pytest.mark.parametrize("page", ["data", "features"])
+def test_the_legacy_folder_does_not_take_over(penguins, home, page, monkeypatch):
+    """What the first request of a server is when it is a deep link: Streamlit runs the page without app.py, and the page undoes that."""
+    monkeypatch.undo()
+    monkeypatch.setenv("TRAINYARD_HOME", str(home))
+    monkeypatch.chdir(ROOT)
+    at = opened(page, dataset=penguins.id)
+    assert not at.exception
+    assert at.selectbox(key="picker").value == penguins.id
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_with_a_dataset_and_a_draft(store, penguins, page):
+def test_a_page_with_a_dataset_and_a_draft(penguins, store, page):
     drafted(store, penguins, "Species")
     at = opened(page, dataset=penguins.id)
     assert not at.exception and not at.error
@@ -80,18 +118,18 @@ def test_a_page_with_a_dataset_and_a_draft(store, penguins, page):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("params", [{"run": "0" * 12}, {"dataset": "0" * 12}], ids=["run", "dataset"])
-def test_an_id_that_does_not_exist_is_said(store, penguins, page, params):
+def test_an_id_that_does_not_exist_is_said(penguins, page, params):
     at = opened(page, **params)
     assert not at.exception
     assert "000000000000" in at.error[0].value
 
 
-def test_the_dataset_of_the_page_is_put_into_the_url(store, penguins):
+def test_the_dataset_of_the_page_is_put_into_the_url(penguins, store):
     at = opened("data")
     assert at.query_params["dataset"] in (penguins.id, [penguins.id])
 
 
-def test_choosing_a_target_on_the_quality_page_drafts_a_plan_and_checks_with_it(store, penguins):
+def test_choosing_a_target_on_the_quality_page_drafts_a_plan_and_checks_with_it(penguins, store):
     at = opened("quality", dataset=penguins.id)
     assert store.draft(penguins.id) is None
     at.selectbox(key="quality_target").select("Species").run()
@@ -115,7 +153,7 @@ def test_a_fix_is_applied_and_undone_and_survives_a_new_session(store, tmp_path)
     assert store.draft(dataset.id).fixes == ()
 
 
-def test_a_finding_is_ignored_for_a_reason(store, penguins):
+def test_a_finding_is_ignored_for_a_reason(penguins, store):
     drafted(store, penguins, "Species")
     at = opened("quality", dataset=penguins.id)
     code = at.radio(key="check").value
@@ -126,7 +164,7 @@ def test_a_finding_is_ignored_for_a_reason(store, penguins):
     assert (fix.code, fix.title, fix.steps, fix.ignore) == (code, "Ignored: known *gap*", (), ())
 
 
-def test_the_target_and_the_task_are_chosen_on_the_features_page(store, penguins):
+def test_the_target_and_the_task_are_chosen_on_the_features_page(penguins, store):
     at = opened("features", dataset=penguins.id)
     at.selectbox(key="target").select("Sex").run()
     assert store.draft(penguins.id).task == "binary"
@@ -135,7 +173,7 @@ def test_the_target_and_the_task_are_chosen_on_the_features_page(store, penguins
     assert store.draft(penguins.id).task == "regression"
 
 
-def test_another_target_keeps_the_recipe(store, penguins):
+def test_another_target_keeps_the_recipe(penguins, store):
     plan = drafted(store, penguins, "Species")
     drafted(store, penguins, "Species", recipe=[{"step": "clip"}, *plan.model_dump(mode="json")["recipe"]])
     at = opened("features", dataset=penguins.id)
@@ -143,7 +181,7 @@ def test_another_target_keeps_the_recipe(store, penguins):
     assert store.draft(penguins.id).recipe[0].step == "clip"
 
 
-def test_steps_are_switched_moved_and_removed(store, penguins):
+def test_steps_are_switched_moved_and_removed(penguins, store):
     before = [spec.step for spec in drafted(store, penguins, "Species").recipe]
     at = opened("features", dataset=penguins.id)
     at.button(key="down_0").click().run()
@@ -156,7 +194,7 @@ def test_steps_are_switched_moved_and_removed(store, penguins):
     assert store.draft(penguins.id).recipe[0].enabled is False
 
 
-def test_a_parameter_of_a_step_is_kept(store, penguins):
+def test_a_parameter_of_a_step_is_kept(penguins, store):
     drafted(store, penguins, "Species", recipe=[{"step": "clip"}, {"step": "date_parts"}, {"step": "boolean"}, {"step": "encode"}, {"step": "text"}])
     at = opened("features", dataset=penguins.id)
     at.number_input(key="step_0_clip_low").set_value(0.05).run()
@@ -164,7 +202,7 @@ def test_a_parameter_of_a_step_is_kept(store, penguins):
     assert store.draft(penguins.id).recipe[0].params == {"low": 0.05}
 
 
-def test_columns_without_an_encoding_are_said_beside_the_recipe(store, penguins):
+def test_columns_without_an_encoding_are_said_beside_the_recipe(penguins, store):
     drafted(store, penguins, "Species", recipe=[])
     at = opened("features", dataset=penguins.id)
     assert not at.exception
@@ -218,10 +256,9 @@ def test_a_large_table_is_read_once(store, tmp_path, monkeypatch):
     assert at.dataframe[0].value.shape == (200, 2)
 
 
-def test_the_draft_that_the_page_shows_is_the_stored_one(store, penguins):
+def test_the_draft_that_the_page_shows_is_the_stored_one(penguins, store):
     drafted(store, penguins, "Species")
     at = opened("features", dataset=penguins.id)
     drafted(store, penguins, "Sex")  # another tab
     at.run()
     assert at.selectbox(key="target").value == "Sex"
-    assert json.loads(store.draft(penguins.id).model_dump_json())["target"] == "Sex"

@@ -126,7 +126,7 @@ class Artifacts:
             files = [*self._tmp.iterdir(), *(path for path in self._objects.glob("*/*") if path.name not in named)]
             orphans = [path for path in files if _age(path) > grace]
             for path in orphans:
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return orphans
 
     def damaged(self) -> list[str]:

@@ -50,7 +50,8 @@ class Supervision:
                     return
             self._settle(code)
         except LeaseLost as error:
-            _log.warning("%s", error)
+            if self._store.run(self._lease.run.id).active:  # else the child has ended the run since the last look
+                _log.warning("%s", error)
         except (KeyboardInterrupt, SystemExit):
             self._child.kill()
             self._end("interrupted", "The worker was stopped.", "Resume the run: its finished trials are kept.", "worker_stopped")

@@ -147,3 +147,13 @@ def test_an_object_from_other_versions_says_so(store, monkeypatch):
     with pytest.raises(StoreError, match="could not be opened") as caught:
         store.load(sha)
     assert "scikit-learn 0.1 (here:" in caught.value.hint
+
+
+def test_the_sweep_takes_old_folders_in_tmp_along(store):
+    folder = store.home / "tmp" / "bundles" / "old"
+    folder.mkdir(parents=True)
+    (folder / "model.zip").write_bytes(b"x")
+    store.sweep(grace=3600)
+    assert folder.exists()
+    store.sweep(grace=-1)
+    assert not folder.exists()

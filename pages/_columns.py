@@ -1,0 +1,73 @@
+"""The columns of a dataset as a table with a spark line each, and a card for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pages import _charts, _ui
+
+if TYPE_CHECKING:
+    from pipeline.store import Dataset
+
+A_PAGE = 500
+
+
+def find(facts: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """The facts of the columns whose name has what was typed; beyond 500 columns a page of them."""
+    asked = st.text_input("Find a column", key=key, placeholder="Find a column", label_visibility="collapsed", icon=":material/search:", width=360)
+    found = [fact for fact in facts if asked.lower() in fact["name"].lower()]
+    if len(found) > A_PAGE:
+        shown = st.pagination(-(-len(found) // A_PAGE), key=f"{key}_page")
+        found = found[(shown - 1) * A_PAGE : shown * A_PAGE]
+    return found
+
+
+def table(facts: Sequence[dict[str, Any]], key: str, roles: Mapping[str, str] | None = None, most: int = 14) -> int | None:
+    """Draw the columns and return the position of the row that was clicked, None when none was."""
+    rows: dict[str, list] = {"Column": [f["name"] for f in facts], "Kind": [f["kind"] for f in facts]}
+    if roles:
+        rows["Role"] = [roles.get(f["name"], "feature") for f in facts]
+    rows |= {"Missing": [f["missing_share"] for f in facts], "Unique": [f["unique"] for f in facts], "Values": [_spark(f) for f in facts]}
+    config = {
+        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        "Unique": st.column_config.NumberColumn(format="localized"),
+        "Values": st.column_config.BarChartColumn(y_min=0, help="How the values are spread; for categories the most frequent ones"),
+    }
+    drawn = st.dataframe(
+        pd.DataFrame(rows), key=key, on_select="rerun", selection_mode="single-row", hide_index=True, column_config=config,
+        height=_ui.height(len(facts), most), alt="Every column with its kind, missing share and values",
+    )  # fmt: skip
+    chosen = drawn["selection"]["rows"]
+    return chosen[0] if chosen and chosen[0] < len(facts) else None
+
+
+def _spark(fact: Mapping[str, Any]) -> list[int]:
+    if fact["histogram"]:
+        return fact["histogram"]["counts"]
+    return [count for _, count in fact["top"] or []]
+
+
+def card(dataset: Dataset, fact: Mapping[str, Any]) -> None:
+    """What there is to know about one column."""
+    column = dataset.schema[fact["name"]]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{_ui.md(column.name)}**", width="stretch")
+        st.badge(column.kind, color="gray")
+    reason = column.reason or f"stored as {column.dtype}"
+    st.caption(_ui.md(reason[:1].upper() + reason[1:] + "."))
+    if fact["histogram"] and column.kind not in ("boolean", "categorical"):
+        _charts.show(_charts.histogram(fact["histogram"], height=200), "column_histogram", f"How the values of {column.name} are spread")
+    elif fact["top"]:
+        _charts.show(_charts.levels(fact["top"][:8]), "column_levels", f"The most frequent values of {column.name}")
+    facts = [("Missing", f"{fact['missing']:,} of {dataset.rows:,}"), ("Different values", f"{fact['unique']:,}")]
+    facts += [(title, _plain(fact[name])) for name, title in (("min", "Lowest"), ("mean", "Mean"), ("max", "Highest")) if fact[name] is not None]
+    facts += [("In the file", column.source)] if column.source else []
+    st.caption("  \n".join(f"{name}: **{_ui.md(value)}**" for name, value in facts))
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, (int, float)) else str(value)

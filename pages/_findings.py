@@ -1,0 +1,64 @@
+"""Findings on the page: how many of each severity, the list to choose one from, and rows that are affected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages import _ui
+
+if TYPE_CHECKING:
+    from pipeline import Plan, Report
+    from pipeline.store import Dataset
+
+SEVERITY = {  # word, icon, colour; in the order of the list
+    "error": ("Error", ":material/error:", "red"), "warning": ("Warning", ":material/warning:", "orange"),
+    "info": ("Note", ":material/info:", "blue"), "passed": ("Passed", ":material/check_circle:", "green"),
+    "not_applicable": ("Does not apply", ":material/remove_circle:", "gray"),
+}  # fmt: skip
+
+
+def level(finding: Any) -> str:
+    """The key of SEVERITY for a finding."""
+    return finding.severity if finding.status == "found" else finding.status
+
+
+def strip(report: Report, plan: Plan | None) -> None:
+    """How many findings of each severity, and how many are answered."""
+    words = {"error": "errors", "warning": "warnings", "info": "notes", "passed": "passed", "not_applicable": "do not apply"}
+    with st.container(horizontal=True, gap="xsmall", key="strip"):
+        for key, count in report.counts.items():
+            _, icon, color = SEVERITY[key]
+            word = words[key].rstrip("s") if count == 1 and key in ("error", "warning", "info") else words[key]
+            st.badge(f"{count} {word}", icon=icon, color=color if count else "gray")
+        if plan and plan.fixes:
+            st.badge(f"{len(plan.fixes)} answered", icon=":material/task_alt:", color="green")
+
+
+def check_list(report: Report, plan: Plan | None) -> Any:
+    """All checks, the most severe first; the one that was chosen."""
+    answered = {fix.code for fix in plan.fixes} if plan else set()
+    order = list(SEVERITY)
+    findings = sorted(report.findings, key=lambda f: (order.index(level(f)), -f.rows, f.code))
+    by_code = {finding.code: finding for finding in findings}
+
+    def line(code: str) -> str:
+        _, icon, color = SEVERITY[level(by_code[code])]
+        icon, color = (":material/task_alt:", "green") if code in answered else (icon, color)
+        rows = f" :gray[{by_code[code].rows:,} rows]" if by_code[code].rows else ""
+        return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
+
+    code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
+    return by_code[code or findings[0].code]
+
+
+def examples(dataset: Dataset, report: Report, finding: Any) -> None:
+    """Some of the affected rows; those of all findings are read together, once."""
+    if not finding.examples:
+        return
+    rows = _ui.rows_at(dataset, [row for other in report.findings for row in other.examples]).loc[list(finding.examples)]
+    first = [name for name in finding.columns if name in rows]
+    st.caption(f"{len(rows):,} of {finding.rows:,} affected rows")
+    st.dataframe(rows[[*first, *(name for name in rows if name not in first)]], key="examples", height=_ui.height(len(rows), 8),
+                 alt="Rows that are affected")  # fmt: skip

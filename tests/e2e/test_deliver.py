@@ -1,0 +1,214 @@
+"""From the button that starts a run to predictions in a file; and what a person sees when something dies in between."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from pipeline import Plan, Store, samples
+from tests.e2e.conftest import App, end, heading, idle, nav, serve, visit
+
+pytestmark = pytest.mark.browser
+RUN_PATIENCE = 120_000  # milliseconds: a run on a busy machine with two cores
+
+
+@pytest.fixture
+def drafted(app):
+    """The cars with a plan of their own for each test, so that no test is handed the run of another."""
+
+    def draft(seed: int, families=("linear", "lightgbm"), **search) -> str:
+        store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
+        dataset = store.add_dataset(sample.name, sample.path)
+        plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
+        plan = plan.change(families=[{"family": name} for name in families], search=search, split={"holdout": 0.2, "folds": 3}, seed=seed)
+        store.save_draft(dataset.id, plan)
+        return dataset.id
+
+    return draft
+
+
+def start(page: Page, app: App, dataset: str) -> str:
+    """Open the Models page and press the button; the id of the run."""
+    visit(page, f"{app.url}/models?dataset={dataset}")
+    page.get_by_role("button", name="Start training").first.click()
+    heading(page, "Runs")
+    return opened_run(page)
+
+
+def opened_run(page: Page) -> str:
+    expect(page).to_have_url(re.compile(r"run=[0-9a-f]{12}"))
+    return re.search(r"run=([0-9a-f]{12})", page.url)[1]
+
+
+def state(page: Page, word: str) -> None:
+    expect(page.locator(".st-key-run_head")).to_contain_text(word, timeout=RUN_PATIENCE)
+
+
+def trials_shown(page: Page, at_least: int) -> None:
+    """Wait until the card says so many trials: the page follows the run by itself."""
+    numbers = "|".join(str(n) for n in range(at_least, at_least + 60))
+    expect(page.get_by_test_id("stMetric").filter(has_text=re.compile(r"^\s*Trials"))).to_have_text(
+        re.compile(rf"Trials\s*({numbers})\b"), timeout=RUN_PATIENCE
+    )
+
+
+def trials_told(app: App, run: str) -> list[int]:
+    """The numbers of the trials as they were told, in order."""
+    store, numbers, after = Store(app.home), [], 0
+    while events := store.events(run, after=after):
+        numbers += [event.payload["number"] for event in events if event.kind == "trial"]
+        after = events[-1].seq
+    return numbers
+
+
+def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
+    dataset = drafted(1, trials=3)
+    visit(page, f"{app.url}/models?dataset={dataset}")
+    page.get_by_role("button", name="Start training").first.dblclick()
+    heading(page, "Runs")
+    run = opened_run(page)
+    state(page, "Done")
+    assert [r.id for r in Store(app.home).runs(dataset) if r.plan.seed == 1] == [run], "a double click is one run"
+
+    page.locator(".st-key-next button").click()
+    heading(page, "Leaderboard")
+    expect(page.get_by_text(re.compile(r"Cross-validated on \d+ rows in 3 folds"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    page.locator(".st-key-next button").click()
+    heading(page, "Evaluate")
+    expect(page.locator(".js-plotly-plot")).to_have_count(4)
+    page.locator(".st-key-part").get_by_text("Holdout").click()
+    expect(page.get_by_text("The test score is kept apart")).to_be_visible()
+    expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    page.locator(".st-key-reveal button").click()
+    expect(page.get_by_test_id("stMetric").first).to_be_visible()
+    assert [event.kind for event in Store(app.home).events(run)].count("holdout_look") == 1
+    page.locator(".st-key-next button").click()
+    heading(page, "Explain")
+    expect(page.get_by_text("In plain words")).to_be_visible()
+
+    page.locator(".st-key-next button").click()
+    heading(page, "Registry")
+    page.get_by_label("Name").fill("my cars")
+    page.locator(".st-key-keep button").click()
+    expect(page.get_by_text(re.compile(r"Kept as my cars:.?1\.")).first).to_be_visible()  # .? is the joiner that keeps :1 from being markup
+    page.locator(".st-key-set_champion button").first.click()
+    expect(page.get_by_text("Champion this version")).to_be_visible()
+    assert Store(app.home).model("my cars@champion").run_id == run
+
+    page.locator(".st-key-next button").click()
+    heading(page, "Export")
+    page.locator(".st-key-build button").click()
+    expect(page.get_by_text("Proved")).to_be_visible(timeout=RUN_PATIENCE)
+    with page.expect_download() as bundle:
+        page.locator(".st-key-download_bundle button").click()
+    assert bundle.value.suggested_filename == "my_cars-1.zip"
+    bundle.value.save_as(tmp_path / "bundle.zip")
+    assert (tmp_path / "bundle.zip").read_bytes()[:2] == b"PK"
+
+    sample = next(s for s in samples() if s.name == "cars")
+    page.locator(".st-key-score_card input[type=file]").set_input_files(sample.path)
+    expect(page.get_by_text("406 rows of cars")).to_be_visible()
+    with page.expect_download() as scored:
+        page.locator(".st-key-download_scored button").click()
+    assert scored.value.suggested_filename == "cars-predictions.csv"
+    scored.value.save_as(tmp_path / "scored.csv")
+    lines = (tmp_path / "scored.csv").read_text().splitlines()
+    assert lines[0].startswith("prediction") and len(lines) == 407
+
+    answer = page.locator(".st-key-row_card").get_by_test_id("stMetricValue")
+    before = answer.inner_text()
+    page.locator(".st-key-row_card").get_by_label("Cylinders").fill("4")
+    page.locator(".st-key-row_card").get_by_label("Displacement").fill("70")
+    page.locator(".st-key-predict button").click()
+    expect(answer).not_to_have_text(before)
+
+
+def test_a_refresh_in_the_middle_loses_nothing(app, page, drafted):
+    run = start(page, app, drafted(2, trials=6))
+    trials_shown(page, 2)
+    page.reload()
+    heading(page, "Runs")
+    assert opened_run(page) == run
+    trials_shown(page, 2)
+    state(page, "Done")
+    assert trials_told(app, run) == list(range(7))
+
+
+def test_a_run_is_cancelled_in_two_steps_and_keeps_the_best_so_far(app, page, drafted):
+    run = start(page, app, drafted(3, seconds=600))
+    trials_shown(page, 2)
+    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-cancel_no button").click()
+    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-cancel_yes button").click()
+    state(page, "Cancelled")
+    assert Store(app.home).run(run).state == "cancelled"
+    page.locator(".st-key-next button").click()
+    heading(page, "Leaderboard")
+    expect(page.get_by_text(re.compile("Cross-validated on"))).to_be_visible()
+
+
+@pytest.mark.faults
+def test_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app, page, drafted):
+    run = start(page, app, drafted(4, families=("linear", "lightgbm", "extra_trees"), trials=8))
+    trials_shown(page, 2)
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if "--child" in line and str(app.home) in line:
+            process.send_signal(signal.SIGKILL)
+    state(page, "Interrupted")
+    before = Store(app.home).trials(run)
+    assert len(before) >= 2
+    expect(page.locator(".st-key-resume button")).to_have_text(re.compile(f"Resume after {len(before)} trials"))
+    page.locator(".st-key-resume button").click()
+    state(page, "Done")
+    assert trials_told(app, run) == list(range(9)), "every trial was made once"
+    assert Store(app.home).trials(run)[: len(before)] == before
+
+
+@pytest.mark.faults
+def test_the_server_dies_in_the_middle_and_the_tab_finds_the_run_again(tmp_path, page):
+    app = serve(tmp_path / "home")
+    try:
+        store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
+        dataset = store.add_dataset(sample.name, sample.path)
+        plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
+        store.save_draft(dataset.id, plan.change(families=[{"family": "linear"}, {"family": "lightgbm"}], search={"trials": 8}))
+        run = start(page, app, dataset.id)
+        trials_shown(page, 1)
+        app.process.kill()
+        app.process.wait(30)
+        app.process = again(app)
+        state(page, "Done")
+        assert store.run(run).attempt == 1, "the worker went on while the server was gone"
+        nav(page, "Leaderboard")
+        idle(page)
+    finally:
+        end(app)
+
+
+def again(app: App) -> subprocess.Popen:
+    """The same server at the same address."""
+    environment = {**os.environ, "TRAINYARD_HOME": str(app.home), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(app.process.args, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in process.stdout:
+        if "URL:" in line:
+            break
+    threading.Thread(target=lambda: app.log.extend(process.stdout), daemon=True).start()
+    return process
+
+
+def test_a_run_that_does_not_exist_leads_back(app, page):
+    visit(page, f"{app.url}/runs?run=000000000000")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("000000000000")
+    page.get_by_role("link", name="All runs").first.click()
+    heading(page, "Runs")
+    expect(page).not_to_have_url(re.compile("run=000000000000"))

@@ -1,0 +1,216 @@
+"""The way from a file or a sample to a trained model, in a browser; and what a person is told when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pipeline import Plan, Store, samples
+from tests.e2e.conftest import ROOT, SIZE, choose, heading, idle, nav, shows, upload, visit
+
+pytestmark = pytest.mark.browser
+RUN_PATIENCE = 180_000  # milliseconds: a budget of 20 s, a worker that warms up, and a busy machine
+
+
+def churn(rows: int = 300, seed: int = 5) -> bytes:
+    """A small table with a learnable answer, a constant column and an empty cell here and there."""
+    draw = random.Random(seed)
+    lines = ["customer,age,plan,country,spend,churned"]
+    for number in range(rows):
+        age, plan, spend = draw.randint(18, 80), draw.choice(["basic", "plus", "pro"]), draw.uniform(5, 90)
+        left = "yes" if (plan == "basic") == (draw.random() < 0.85) else "no"
+        lines.append(f"c{number:04d},{'' if number % 17 == 0 else age},{plan},NL,{spend:.2f},{left}")
+    return "\n".join(lines).encode()
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_the_first_request_is_a_deep_link(fresh_app, page):
+    visit(page, f"{fresh_app.url}/quality")
+    heading(page, "Quality")
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Leaderboard")).to_be_visible()
+    expect(page).to_have_title("Trainyard")
+    nav(page, "Features")
+
+
+def test_a_sample_is_trained_by_one_click_and_everything_survives_a_refresh(app, page):
+    visit(page, app.url)
+    page.get_by_role("radio", name="Penguins").or_(page.get_by_role("button", name="Penguins")).first.click()
+    idle(page)
+    page.locator(".st-key-train_sample button").dblclick()
+    heading(page, "Runs")
+    expect(page).to_have_url(re.compile(r"/runs\?.*run=[0-9a-f]{12}"))
+    expect(page.get_by_role("heading", name="Trials", exact=True)).to_be_visible(timeout=RUN_PATIENCE)
+    page.reload()
+    heading(page, "Runs")
+    (run,) = Store(app.home).runs()  # the double click queued one run
+    assert asked(page)["run"] == [run.id]
+    expect(page.get_by_text(re.compile(r"\d+ trials in"))).to_be_visible(timeout=RUN_PATIENCE)
+    nav(page, "Leaderboard")
+    assert asked(page) == {"dataset": [run.dataset_id], "run": [run.id]}
+    nav(page, "Home")
+    expect(page.locator(".st-key-recent_runs")).to_contain_text("Species")
+
+
+def test_a_file_goes_through_quality_and_features_and_a_refresh_keeps_it(app, page):
+    visit(page, f"{app.url}/data")
+    if page.get_by_text("Add a dataset or a new version").count():
+        page.get_by_text("Add a dataset or a new version").click()
+    upload(page, "churn.csv", churn())
+    shows(page, "churn v1")
+    (dataset,) = Store(app.home).datasets("churn")
+    expect(page).to_have_url(re.compile(f"dataset={dataset.id}"))
+    nav(page, "Quality")
+    choose(page, "quality_target", "churned")
+    expect(page.get_by_text("target churned")).to_be_visible()
+    page.locator(".st-key-check").get_by_text("Constant columns").click()
+    page.locator(".st-key-apply button").click()
+    expect(page.locator(".st-key-undo_0")).to_be_visible()
+    nav(page, "Features")
+    assert asked(page)["dataset"] == [dataset.id]
+    expect(page.get_by_text("fitted inside each fold")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("fitted inside each fold")).to_be_visible()
+    draft = Store(app.home).draft(dataset.id)
+    assert draft.target == "churned" and draft.positive == "yes" and len(draft.fixes) == 1
+
+
+def test_the_same_file_again_is_the_same_version_and_another_is_a_new_one(app, page):
+    for content, version in ((churn(60), 1), (churn(60), 1), (churn(80), 2)):
+        visit(page, app.url)
+        upload(page, "again.csv", content)
+        shows(page, f"again v{version}")
+    assert [dataset.version for dataset in Store(app.home).datasets("again")] == [2, 1]
+
+
+PNG = (ROOT / "assets" / "icon.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [("empty.csv", b"", "empty"), ("picture.csv", PNG, "PNG|picture|image|binary"), ("broken.parquet", b"PAR1 no more", "broken.parquet")],
+    ids=["empty file", "a PNG named .csv", "half a Parquet file"],
+)
+def test_a_file_that_cannot_be_read_is_said_and_the_page_goes_on(app, page, name, content, words):
+    visit(page, app.url)
+    upload(page, name, content)
+    alert = page.get_by_test_id("stAlert").first
+    expect(alert).to_be_visible()
+    assert re.search(words, alert.inner_text()), alert.inner_text()
+    assert len(alert.inner_text().strip().splitlines()) >= 2, "a message has a next step"
+    upload(page, "good.csv", churn(50, seed=len(name)))
+    heading(page, "Data")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target", "words"),
+    [
+        ("one_class", "a,y\n" + "".join(f"{i},same\n" for i in range(60)), "y", "single value"),
+        ("ok_names", "a,a,,y\n" + "".join(f"{i},{i * 2},{i % 7},{'u' if i % 2 else 'v'}\n" for i in range(60)), "y", None),
+    ],
+    ids=["one class", "duplicated and empty column names"],
+)
+def test_a_table_with_something_odd_is_taken_and_explained(app, page, name, content, target, words):
+    visit(page, app.url)
+    upload(page, f"{name}.csv", content.encode())
+    heading(page, "Data")
+    if words is None:
+        page.get_by_role("tab", name="Import report").click()
+        expect(page.get_by_text("Renamed columns")).to_be_visible()
+    nav(page, "Features")
+    choose(page, "target", target)
+    if words:
+        expect(page.get_by_text(re.compile(words))).to_be_visible()
+        expect(page.locator(".st-key-next button")).to_be_disabled()
+    else:
+        expect(page.get_by_text("fitted inside each fold")).to_be_visible()
+
+
+def test_text_as_the_target_of_a_regression_is_said(app, page):
+    visit(page, app.url)
+    upload(page, "words.csv", churn(80, seed=9))
+    heading(page, "Data")
+    nav(page, "Features")
+    choose(page, "target", "plan")
+    page.locator(".st-key-task").get_by_text("Number").click()
+    expect(page.get_by_text("is text; a regression needs numbers")).to_be_visible()
+    expect(page.get_by_role("link", name="Open Features")).to_be_visible()
+
+
+def test_back_and_a_second_tab_show_what_the_address_says(app, page):
+    visit(page, app.url)
+    upload(page, "tabs.csv", churn(70, seed=3))
+    heading(page, "Data")
+    (dataset,) = Store(app.home).datasets("tabs")
+    nav(page, "Features")
+    nav(page, "Quality")
+    page.go_back()
+    heading(page, "Features")
+    assert asked(page)["dataset"] == [dataset.id]
+    other = page.context.new_page()
+    visit(other, page.url)
+    shows(other, "tabs v1")
+
+
+def test_names_from_a_file_are_shown_as_they_are(app, page):
+    """Markdown, HTML, formulas and addresses in names are text: no image is asked for, nothing is run, nothing is a link."""
+    names = ["*bold* $x^2$", "<img src=x onerror=alert(1)>", "![p](http://evil.example/p.png)", ":red[r] :smile:"]
+    rows = "".join(",".join(f'"{name} {i % 3}"' for name in names) + f",{i % 2}\n" for i in range(60))
+    shown: list[str] = []
+    page.on("dialog", lambda dialog: (shown.append(dialog.message), dialog.dismiss()))
+    visit(page, app.url)
+    upload(page, "*names* [x](http:evil).csv", ("".join(f'"{name}",' for name in names) + "y\n" + rows).encode())
+    heading(page, "Data")
+    nav(page, "Features")
+    choose(page, "target", names[0])
+    chip = page.locator(".st-key-chips").get_by_text("bold").first
+    expect(chip).to_contain_text("*bold* $x^2$")
+    nav(page, "Quality")
+    assert shown == []
+
+
+# --- pictures for people -----------------------------------------------------------------------------------------------
+
+TABS = {"data": "/data", "columns": "/data?tab=Columns", "quality": "/quality", "features": "/features", "roles": "/features?tab=Columns", "home": "/"}
+
+
+@pytest.fixture(scope="module")
+def flights(app) -> str:
+    """The id of a sample with a draft."""
+    sample, store = samples()[0], Store(app.home)
+    dataset = store.add_dataset(sample.name, sample.path)
+    store.save_draft(dataset.id, Plan.draft(dataset.schema, sample.target, dataset=dataset.id))
+    return dataset.id
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_in_light_and_dark(app, flights, browser, scheme, tmp_path):
+    """Our colours are used, nothing sticks out to the right, and no page shows an error; the pictures go to $TRAINYARD_SCREENSHOTS.
+
+    With TRAINYARD_DOC_SCREENSHOT=1 the picture of the documentation is drawn anew, too.
+    """
+    folder = Path(os.environ.get("TRAINYARD_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(viewport=SIZE, color_scheme=scheme)
+    page = context.new_page()
+    for name, path in TABS.items():
+        visit(page, f"{app.url}{path}{'&' if '?' in path else '?'}dataset={flights}")
+        shows(page, "cancelled_flights v1")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"{name}_{scheme}.png")
+        colour = page.get_by_test_id("stApp").evaluate("element => getComputedStyle(element).backgroundColor")
+        assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 28)"}[scheme]
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is wider than the window"
+        assert page.get_by_test_id("stException").count() == 0
+    context.close()
+    if scheme == "light" and os.environ.get("TRAINYARD_DOC_SCREENSHOT"):
+        shutil.copy(folder / "features_light.png", ROOT / "assets" / "screenshot.png")
