@@ -16,12 +16,9 @@ PAGES = {
 }
 
 
-def pages() -> dict[str, list]:
-    def page(name: str, title: str, icon: str) -> st.Page:
-        path = None if name == "home" else name
-        return st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", url_path=path, default=name == "home")
-
-    return {group: [page(*facts) for facts in members] for group, members in PAGES.items()}
+def page(name: str, title: str, icon: str) -> st.Page:
+    path = None if name == "home" else name
+    return st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", url_path=path, default=path is None)
 
 
 def locate(ids: list[str]) -> str | None:
@@ -60,15 +57,16 @@ def running() -> None:
 
 
 st.set_page_config(page_title="Trainyard", page_icon="assets/icon.png", layout="wide")
-opened = st.navigation(groups := pages(), position="hidden")
+groups = {group: [page(*facts) for facts in members] for group, members in PAGES.items()}
+opened = st.navigation(groups, position="hidden")
 st.logo("assets/logo_dark.png" if st.context.theme.type == "dark" else "assets/logo.png", icon_image="assets/icon.png")
 with st.sidebar:
     with _ui.shown():
         known = {dataset.id: _ui.label(dataset) for dataset in _ui.store().datasets()}
         chosen = locate(list(known))
     st.session_state["picker"] = chosen if chosen in known else None
-    first = 0 if chosen in known else None
-    st.selectbox("Dataset", list(known), first, known.get, "picker", on_change=picked, placeholder="No dataset yet", disabled=not known)
+    first, hint = 0 if chosen in known else None, "Choose a dataset" if known else "No dataset yet"
+    st.selectbox("Dataset", list(known), first, known.get, "picker", on_change=picked, placeholder=hint, disabled=not known)
     for group, members in groups.items():
         with st.container(gap="xxsmall"):
             if group:

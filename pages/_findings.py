@@ -33,7 +33,7 @@ def strip(report: Report, plan: Plan | None) -> None:
             word = words[key].rstrip("s") if count == 1 and key in ("error", "warning", "info") else words[key]
             st.badge(f"{count} {word}", icon=icon, color=color if count else "gray")
         if plan and plan.fixes:
-            st.badge(f"{len(plan.fixes)} answered", icon=":material/task_alt:", color="green")
+            st.badge(f"{len(plan.fixes)} answered", icon=":material/done_all:", color="green")
 
 
 def check_list(report: Report, plan: Plan | None) -> Any:
@@ -45,7 +45,7 @@ def check_list(report: Report, plan: Plan | None) -> Any:
 
     def line(code: str) -> str:
         _, icon, color = SEVERITY[level(by_code[code])]
-        icon, color = (":material/task_alt:", "green") if code in answered else (icon, color)
+        icon, color = (":material/done_all:", "green") if code in answered else (icon, color)
         rows = f" :gray[{by_code[code].rows:,} rows]" if by_code[code].rows else ""
         return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
 

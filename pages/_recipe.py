@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.features import Preview
     from pipeline.store import Dataset
 
-PREVIEW_ROWS = 20
+PREVIEW_ROWS, SHOWN_ROWS = 20, 14
 
 
 def cards(plan: Plan) -> None:
@@ -120,7 +120,7 @@ def before_and_after(dataset: Dataset, plan: Plan) -> None:
         which = st.segmented_control("Rows", ["Before", "After"], default="After", required=True, key="which", label_visibility="collapsed")
         st.markdown(f"**{made.columns_in:,}** columns in, **{made.columns_out:,}** out, fitted inside each fold", width="content")
     table = made.before if which == "Before" else made.after
-    st.dataframe(table, key=f"rows_{which}", height=_ui.height(len(table), PREVIEW_ROWS), alt=f"The first {PREVIEW_ROWS} rows {which} the recipe")
+    st.dataframe(table, key=f"rows_{which}", height=_ui.height(len(table), SHOWN_ROWS), alt=f"The first {PREVIEW_ROWS} rows {which} the recipe")
     st.caption("Shown for a family that takes plain numbers; other families get categories and missing values as they like them.")
 
 

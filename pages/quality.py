@@ -64,10 +64,20 @@ def answer(plan: Plan | None, finding) -> None:
             _ui.save(plan.accept([chosen]))
             st.rerun()
         with st.popover("Ignore …", icon=":material/visibility_off:", key="ignore"):
-            reason = st.text_input("Why is this fine as it is?", key=f"why_{finding.code}", placeholder="e.g. known gap in the export")
-            if st.button("Ignore this finding", key="ignore_go", disabled=not reason.strip()):
-                _ui.save(plan.change(fixes=[*plan.model_dump(mode="json")["fixes"], {"code": finding.code, "title": f"Ignored: {reason.strip()}"}]))
-                st.rerun()
+            ignore(plan, finding)
+
+
+def ignore(plan: Plan, finding) -> None:
+    """Leave a finding as it is: a fix that changes nothing, with the reason as its title."""
+    with st.form(f"ignore_{finding.code}", border=False):
+        reason = st.text_input("Why is this fine as it is?", key=f"why_{finding.code}", placeholder="e.g. known gap in the export")
+        if st.form_submit_button("Ignore this finding", key="ignore_go"):
+            if not reason.strip():
+                st.error("Write a reason: whoever reads the plan later will want to know.", icon=":material/error:")
+                return
+            fixes = [*plan.model_dump(mode="json")["fixes"], {"code": finding.code, "title": f"Ignored: {reason.strip()}"}]
+            _ui.save(plan.change(fixes=fixes))
+            st.rerun()
 
 
 def applied(plan: Plan | None) -> None:
@@ -77,7 +87,7 @@ def applied(plan: Plan | None) -> None:
         st.markdown("**Answers** :gray[they are part of the plan]")
         for number, fix in enumerate(plan.fixes):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f":green[:material/task_alt:] {_ui.md(fix.title)} :gray[{fix.code}]", width="stretch")
+                st.markdown(f":green[:material/done_all:] {_ui.md(fix.title)} :gray[{fix.code}]", width="stretch")
                 if st.button("Undo", key=f"undo_{number}", icon=":material/undo:", type="tertiary"):
                     _ui.save(plan.undo(fix.code, fix.title))
                     st.rerun()

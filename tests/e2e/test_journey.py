@@ -89,7 +89,13 @@ def test_the_same_file_again_is_the_same_version_and_another_is_a_new_one(app, p
         visit(page, app.url)
         upload(page, "again.csv", content)
         shows(page, f"again v{version}")
-    assert [dataset.version for dataset in Store(app.home).datasets("again")] == [2, 1]
+    second, first = Store(app.home).datasets("again")
+    assert (second.version, first.version) == (2, 1)
+    choose(page, "picker", "again v1")
+    expect(page).to_have_url(re.compile(f"dataset={first.id}"))
+    shows(page, "again v1")
+    nav(page, "Quality")
+    assert asked(page)["dataset"] == [first.id]
 
 
 PNG = (ROOT / "assets" / "icon.png").read_bytes()
@@ -206,6 +212,8 @@ def test_every_page_in_light_and_dark(app, flights, browser, scheme, tmp_path):
         visit(page, f"{app.url}{path}{'&' if '?' in path else '?'}dataset={flights}")
         shows(page, "cancelled_flights v1")
         page.wait_for_load_state("networkidle")
+        if page.get_by_test_id("stPlotlyChart").count():
+            page.wait_for_selector(".js-plotly-plot .main-svg")
         page.screenshot(path=folder / f"{name}_{scheme}.png")
         colour = page.get_by_test_id("stApp").evaluate("element => getComputedStyle(element).backgroundColor")
         assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 28)"}[scheme]
