@@ -97,7 +97,6 @@ def head(run: Run, told: Story) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _ui.badge(run)
             st.markdown(_ui.md(_now(run, told)), width="stretch")
-            buttons(run)
         if run.active:
             st.progress(min(max(run.progress, 0.0), 1.0), text=_remaining(run))
     if run.state == "queued" and _age(run.created) > WORKER_SECONDS:
@@ -130,7 +129,7 @@ def _age(when: datetime | None) -> float:
 
 
 def buttons(run: Run) -> None:
-    """Cancel in two steps while it is on; resume when it ended early."""
+    """Cancel in two steps while it is on; resume when it ended early. Never inside the polling fragment, whose next tick may swallow a click."""
     asking = f"asking_{run.id}"
     if run.state in ("queued", "running") and not st.session_state.get(asking):
         st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=st.session_state.update, args=({asking: True},))

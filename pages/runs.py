@@ -13,8 +13,11 @@ MOST = 200
 
 def one(run) -> None:
     """A single run: polled once a second while it is on, drawn once when it has ended."""
+    with st.container(horizontal=True, vertical_alignment="center", key="run_actions"):
+        _ui.link("pages/runs.py", "All runs", icon=":material/arrow_back:", run=None)
+        st.space("stretch")
+        _live.buttons(run)
     st.fragment(_live.draw, run_every=1 if run.active else None)(run.id, run.active)
-    _ui.link("pages/runs.py", "All runs", icon=":material/arrow_back:", run=None)
     if run.state in ("done", "cancelled") and run.best:
         _ui.next_step("The run has ended: see how its families compare.", "pages/leaderboard.py", "Open the leaderboard", run=run.id)
 

@@ -10,7 +10,7 @@ from pipeline.quality.entry import Verdict, check_entry, not_applicable, passed
 from pipeline.quality.subject import Subject, listed, percent
 
 CLASSES = ("binary", "multiclass")
-FAIR_METRIC = {"binary": "pr_auc", "multiclass": "balanced_accuracy"}
+FAIR_METRIC = {"binary": ("pr_auc", "PR AUC"), "multiclass": ("balanced_accuracy", "balanced accuracy")}
 
 
 @check_entry(
@@ -23,19 +23,19 @@ FAIR_METRIC = {"binary": "pr_auc", "multiclass": "balanced_accuracy"}
     params=(Param("share", "float", 0.2, "Rare below", "Share of the rows that the rarest class has, times the number of classes.", 0.0, 1.0),),
 )
 def imbalance(subject: Subject, params: dict) -> Verdict:
-    counts, values = subject.counts(subject.target), subject.codes(subject.target)[1]
+    counts, names = subject.counts(subject.target), _names(subject)
     if not 2 <= len(counts) <= MOST_CLASSES:
         return not_applicable(f"The target {subject.target!r} has {len(counts):,} values; this check compares 2 to {MOST_CLASSES} classes.")
     shares, rarest, commonest = counts / counts.sum(), int(counts.argmin()), int(counts.argmax())
-    evidence = {"shares": {str(values[i]): float(shares[i]) for i in np.argsort(-shares)[:50]}}
-    seen = f"The rarest class {str(values[rarest])!r} has {percent(shares[rarest])} of the rows"
+    evidence = {"shares": {names[i]: float(shares[i]) for i in np.argsort(-shares)[:50]}}
+    seen = f"The rarest class {names[rarest]!r} has {percent(shares[rarest])} of the rows"
     if shares[rarest] * len(counts) >= params["share"]:
         return passed(f"{seen}, the commonest {percent(shares[commonest])}.", **evidence)
-    metric = FAIR_METRIC[subject.task]
+    metric, title = FAIR_METRIC[subject.task]
     return Verdict(
-        f"{seen} ({counts[rarest]:,} of {counts.sum():,}). Guessing {str(values[commonest])!r} every time would be right in "
+        f"{seen} ({counts[rarest]:,} of {counts.sum():,}). Guessing {names[commonest]!r} every time would be right in "
         f"{percent(shares[commonest])} of them.", "warning", (subject.target,), subject.codes(subject.target)[0] == rarest, evidence,
-        (Fix(code="DQ010", title=f"Judge models by {metric}", metric=metric),),
+        (Fix(code="DQ010", title=f"Judge models by {title}", metric=metric),),
     )  # fmt: skip
 
 
@@ -49,17 +49,23 @@ def imbalance(subject: Subject, params: dict) -> Verdict:
     params=(Param("rows", "int", 10, "At least", "Rows that every class needs.", 2, 1_000, unit="rows"),),
 )
 def rare_classes(subject: Subject, params: dict) -> Verdict:
-    codes, values = subject.codes(subject.target)
+    codes, labels = subject.codes(subject.target)[0], _names(subject)
     counts = subject.counts(subject.target)
     thin = np.flatnonzero(counts < params["rows"])
     if not len(thin):
         return passed(f"Every class of {subject.target!r} has at least {params['rows']} rows.", smallest=int(counts.min()))
-    names = [str(values[i]) for i in thin[np.argsort(counts[thin], kind="stable")]]
+    names = [labels[i] for i in thin[np.argsort(counts[thin], kind="stable")]]
     least = int(counts[thin].min())
     have = "has" if len(thin) == 1 else "have"
     return Verdict(
         f"{len(thin)} of {len(counts)} classes of {subject.target!r} {have} fewer than {params['rows']} rows: {listed(names)}; the smallest has "
         f"{least}. Collect more of them, or put them together with a neighbouring class before uploading.",
         "error" if least < 2 else "warning", (subject.target,), np.isin(codes, thin),
-        {"rows": {str(values[i]): int(counts[i]) for i in thin[:50]}, "classes": len(counts)},
+        {"rows": {labels[i]: int(counts[i]) for i in thin[:50]}, "classes": len(counts)},
     )  # fmt: skip
+
+
+def _names(subject: Subject) -> list[str]:
+    """The classes as the file writes them, in the order of their codes."""
+    column = subject.schema[subject.target]
+    return [str(column.label(value)) for value in subject.codes(subject.target)[1]]
