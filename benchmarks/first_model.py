@@ -28,7 +28,7 @@ PAGES = ("Home", "Data", "Quality", "Features", "Models", "Tuning", "Runs", "Lea
 
 def main() -> int:
     print(f"import pipeline                      {imported():6.2f} s")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, sync_playwright() as playwright:
         started = time.monotonic()
         app = serve(Path(folder) / "home")
         print(f"server answers                       {time.monotonic() - started:6.2f} s after its start")

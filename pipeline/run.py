@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESERVE = 0.08  # of a budget in seconds: for the holdout and its intervals
-LEAST_RESERVE = 1.5  # seconds
+LEAST_RESERVE = 1.5  # seconds, but never more than a quarter of the budget
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Journal:
 
 
 def train(
-    frame: pd.DataFrame, target: str, *, budget_seconds: float | None = None, budget_trials: int | None = None, seed: int = 0,
+    frame: pd.DataFrame, target: Hashable, *, budget_seconds: float | None = None, budget_trials: int | None = None, seed: int = 0,
     task: str | None = None, metric: str | None = None, families: Sequence[str] = (), on_event: Callable | None = None,
 ) -> Outcome:  # fmt: skip
     """Train on a DataFrame and return the outcome; nothing is stored. The default budget is 60 seconds.
@@ -83,7 +83,7 @@ def train(
     """
     started = time.monotonic()
     table, schema = infer(frame)
-    plan = Plan.draft(schema, target, task=task)
+    plan = Plan.draft(schema, str(target), task=task)
     plan = with_options(plan, budget_seconds=budget_seconds, budget_trials=budget_trials, metric=metric, families=families, seed=seed)
     return execute(plan, table, schema=schema, on_event=on_event, started=started, explained=False)
 
@@ -187,7 +187,9 @@ def _clock(plan: Plan, started: float, finished: Sequence[Trial], should_stop: C
     """The end of fitting: the budget less what judging needs, and less what an earlier attempt has used."""
     if plan.search.seconds is None:
         return Clock(None, should_stop)
-    usable = plan.search.seconds - max(LEAST_RESERVE, RESERVE * plan.search.seconds) - sum(trial.seconds for trial in finished)
+    budget = plan.search.seconds
+    reserve = max(min(LEAST_RESERVE, budget / 4), RESERVE * budget)
+    usable = budget - reserve - sum(trial.seconds for trial in finished)
     return Clock(started + usable, should_stop)
 
 

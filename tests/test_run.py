@@ -8,7 +8,7 @@ import pytest
 
 import pipeline
 from pipeline.data import infer
-from pipeline.errors import PlanError, TrainingError, UnknownName
+from pipeline.errors import DataError, PlanError, TrainingError, UnknownName
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.run import execute
@@ -172,6 +172,14 @@ def test_what_cannot_be_learned_is_refused_with_a_hint(change: dict, target: str
     with pytest.raises(error) as caught:
         pipeline.train(customers().assign(**change), target, budget_trials=1)
     assert words in str(caught.value) + caught.value.hint and caught.value.hint
+
+
+def test_columns_may_have_numbers_for_names_but_not_one_name_for_two() -> None:
+    frame = customers().rename(columns={"left": 7, "spend": 0})
+    outcome = pipeline.train(frame, 7, budget_trials=1, families=["linear"])
+    assert set(outcome.predictor.predict(frame)) <= {"yes", "no"}
+    with pytest.raises(DataError, match="'0'"):
+        pipeline.train(pd.concat([frame, frame[[0]]], axis=1), 7, budget_trials=1)
 
 
 def test_text_as_a_regression_target_is_refused() -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.data import cells, dates
 from pipeline.data.matching import match_columns
 from pipeline.data.schema import Column, Kind, Schema
+from pipeline.errors import DataError
 
 MOSTLY = 0.95
 MOST_LEVELS = 1000
@@ -44,7 +45,7 @@ class Conformed:
 
 
 def infer(frame: pd.DataFrame, renamed: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, Schema]:
-    """The typed table and its schema. `frame` may hold text cells or typed columns; its names must be distinct text.
+    """The typed table and its schema. `frame` may hold text cells or typed columns. Raises DataError when two have one name.
 
     `renamed` maps a name to the header in the file; it is kept as `Column.source` so that scoring finds either.
     """
@@ -54,6 +55,9 @@ def infer(frame: pd.DataFrame, renamed: Mapping[str, str] | None = None) -> tupl
 
 def infer_with_notes(frame: pd.DataFrame, renamed: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, Schema, list[Note]]:
     """`infer`, and a note for each column with cells that could not be read or dates that could be read in two ways."""
+    twice = frame.columns[frame.columns.map(str).duplicated()]
+    if len(twice):
+        raise DataError(f"The table has more than one column named {str(twice[0])!r}.", "Give every column a name of its own.")
     data: dict[str, pd.Series] = {}
     columns, notes = [], []
     for name in frame.columns:
