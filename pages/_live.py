@@ -129,23 +129,23 @@ def _age(when: datetime | None) -> float:
 
 
 def buttons(run: Run) -> None:
-    """Cancel in two steps while it is on; resume when it ended early. Never inside the polling fragment, whose next tick may swallow a click."""
-    asking = f"asking_{run.id}"
-    if run.state in ("queued", "running") and not st.session_state.get(asking):
-        st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=st.session_state.update, args=({asking: True},))
-    elif run.state in ("queued", "running"):
-        st.markdown("Stop now and keep the best so far?")
-        _act("Stop the run", "cancel_yes", lambda: _ui.store().request_stop(run.id), asking, primary=True)
-        _act("Go on", "cancel_no", lambda: None, asking)
+    """Cancel in two steps while it is on; resume when it ended early.
+
+    Outside the polling fragment, and with the question in a popover that the browser opens by itself: a question kept in the session
+    state was asked again when Streamlit replayed the click of a run that the answer had cut short.
+    """
+    if run.state in ("queued", "running"):
+        with st.popover("Cancel", key="cancel", icon=":material/stop_circle:"):
+            st.markdown("Stop now and keep the best so far?")
+            _act("Stop the run", "cancel_yes", lambda: _ui.store().request_stop(run.id))
     elif run.state in ("failed", "interrupted", "cancelled"):
         name = f"Resume after {run.trials_done} trials" if run.trials_done else "Start again"
-        _act(name, "resume", lambda: _resume(run.id), asking, primary=True)
+        _act(name, "resume", lambda: _resume(run.id))
 
 
-def _act(title: str, key: str, verb: Callable[[], object], asking: str, primary: bool = False) -> None:
+def _act(title: str, key: str, verb: Callable[[], object]) -> None:
     """A button that calls one verb and then draws the page anew, so that polling starts or ends."""
-    if st.button(title, key=key, type="primary" if primary else "secondary"):
-        st.session_state.pop(asking, None)
+    if st.button(title, key=key, type="primary"):
         try:
             verb()
         except TrainyardError as error:

@@ -10,6 +10,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 OTHER = "(rare or new)"
+GAP = "(missing)"
 
 
 class _Columnwise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -102,13 +103,17 @@ class FrequencyCodes(_Columnwise):
 
 
 class NativeCategories(_Columnwise):
-    """The pandas `category` type with the levels of the training rows; a new level is missing."""
+    """The pandas `category` type with the levels of the training rows; a new level is missing.
+
+    Where training rows had gaps, a gap is a level of its own: LightGBM cannot split missing from known categories otherwise.
+    """
 
     def _learn(self, values: pd.Series) -> pd.CategoricalDtype:
-        return pd.CategoricalDtype(sorted(values.dropna().unique(), key=str))
+        return pd.CategoricalDtype(sorted(values.where(values.notna(), GAP).unique(), key=str))
 
     def _change(self, values: pd.Series, learned: pd.CategoricalDtype) -> object:
-        return values.where(values.isin(learned.categories)).astype(learned)
+        filled = values.where(values.notna(), GAP)
+        return filled.where(filled.isin(learned.categories)).astype(learned)
 
 
 class DateParts(TransformerMixin, BaseEstimator):

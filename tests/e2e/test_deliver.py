@@ -146,7 +146,10 @@ def test_a_run_is_cancelled_in_two_steps_and_keeps_the_best_so_far(app, page, dr
     run = start(page, app, drafted(3, seconds=600))
     trials_shown(page, 2)
     page.locator(".st-key-cancel button").click()
-    page.locator(".st-key-cancel_no button").click()
+    expect(page.locator(".st-key-cancel_yes button")).to_be_visible()
+    page.keyboard.press("Escape")  # thought better of it
+    expect(page.locator(".st-key-cancel_yes button")).to_be_hidden()
+    assert Store(app.home).run(run).state == "running"
     page.locator(".st-key-cancel button").click()
     page.locator(".st-key-cancel_yes button").click()
     state(page, "Cancelled")

@@ -121,6 +121,13 @@ def test_codes_are_ranks_by_frequency_and_a_new_level_is_unknown() -> None:
     assert codes.tolist()[:3] == [0, 1, 2] and codes.isna().tolist()[3:] == [True, True]
 
 
+def test_a_gap_is_a_native_level_of_its_own_and_a_new_level_is_not() -> None:
+    step = catalog.get("step", "encode")
+    fitted = step.make(step.complete(), NEEDS[3]).fit(pd.DataFrame({"x": ["a", "b", None]}))
+    made = fitted.transform(pd.DataFrame({"x": ["a", None, "new"]}))["x"]
+    assert made.cat.codes.nunique() == 3 and made.isna().tolist() == [False, False, True]
+
+
 def test_repeated_rows_are_left_out_once() -> None:
     frame = table(50)
     typed, plan = draft(pd.concat([frame, frame.iloc[:10]], ignore_index=True))
