@@ -19,16 +19,19 @@ def permutation_importance(data: TrainingData, trial: Trial) -> list[dict[str, A
     """How much worse the metric gets when one column is shuffled: Breiman 2001, on each fold's validation rows.
 
     One row per column, most important first: `column`, `importance` (the mean loss of the metric over the folds, in the
-    metric's unit, positive when the column helps), `low` and `high` (two standard errors over the folds). Columns that
+    metric's unit, positive when the column helps), `low` and `high` (95 %, Student's t over the folds). Columns that
     carry the same information share their importance and can all look unimportant. At most 60 columns are measured.
     """
+    from scipy import stats
+
     rng = np.random.default_rng(data.plan.seed)
     columns = data.plan.features[:MOST_COLUMNS]
     losses = np.array([_fold_losses(data, trial, fold, columns, rng) for fold in range(len(data.folds))])
     mean, error = np.nanmean(losses, axis=0), np.nanstd(losses, axis=0, ddof=1) / np.sqrt(len(losses))
+    half = stats.t.ppf(0.975, len(losses) - 1) * error
     table = [
-        {"column": name, "importance": float(m), "low": float(m - 2 * e), "high": float(m + 2 * e)}
-        for name, m, e in zip(columns, mean, error, strict=True)
+        {"column": name, "importance": float(m), "low": float(m - h), "high": float(m + h)}
+        for name, m, h in zip(columns, mean, half, strict=True)
     ]
     return sorted(table, key=lambda row: -row["importance"])
 
