@@ -46,6 +46,20 @@ def chromium_page_options(chromium: str) -> dict:
     return {"executable_path": chromium, "args": list(BROWSER_FLAGS), "headless": True}
 
 
+@pytest.fixture
+def settled(monkeypatch):
+    """Streamlit's test runner asks anew at every run whether `pages/` is the legacy folder; a server settles that at its first request."""
+    from streamlit.runtime.pages_manager import PagesManager
+
+    make = PagesManager.__init__
+
+    def init(self, *args, **kwargs) -> None:
+        make(self, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", init)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wanted = {marker for item in items for marker in ("browser", "gpu") if item.get_closest_marker(marker)}
     reasons = {}

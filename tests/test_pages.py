@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store, samples
@@ -24,18 +23,6 @@ def home_with_penguins(tmp_path_factory) -> Path:
     sample = next(sample for sample in samples() if sample.name == "penguins")
     Store(home).add_dataset(sample.name, sample.path)
     return home
-
-
-@pytest.fixture
-def settled(monkeypatch):
-    """Streamlit's test runner asks anew at every run whether `pages/` is the legacy folder; a server settles that at its first request."""
-    make = PagesManager.__init__
-
-    def init(self, *args, **kwargs) -> None:
-        make(self, *args, **kwargs)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", init)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from pages import _judged, _plan, _scoring
@@ -53,18 +52,6 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     return Finished(tmp_path_factory.mktemp("finished"))
-
-
-@pytest.fixture
-def settled(monkeypatch):
-    """Streamlit's test runner asks anew at every run whether `pages/` is the legacy folder; a server settles that at its first request."""
-    make = PagesManager.__init__
-
-    def init(self, *args, **kwargs) -> None:
-        make(self, *args, **kwargs)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", init)
 
 
 @pytest.fixture(autouse=True)

@@ -39,21 +39,6 @@ class Boosted(Estimator):
 
     best_round_: int
 
-    def contributions(self, X: Any) -> np.ndarray:
-        """What each column adds to the raw score: rows x (features + 1), or rows x classes x (features + 1); the last
-        is the base value. Raises NotImplementedError for a booster that has none of its own (see `explains`)."""
-        if self.model_ is None:  # nothing was learned: no column adds anything
-            return np.zeros((X.shape[0], X.shape[1] + 1))
-        return self._contributions(X)
-
-    @property
-    def explains(self) -> bool:
-        """Whether `contributions` can be asked for."""
-        return type(self)._contributions is not Boosted._contributions
-
-    def _contributions(self, X: Any) -> np.ndarray:
-        raise NotImplementedError
-
     def _parts(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the rows to learn from and of those held back (possibly none)."""
         if self.params["early_stopping"]:

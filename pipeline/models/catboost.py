@@ -103,9 +103,6 @@ class CatBoost(Boosted):
         kind = "RawFormulaVal" if self.task == "regression" else "Probability"
         return self.model_.predict(self._pool(X), prediction_type=kind, thread_count=self.resources.threads)
 
-    def _contributions(self, X: Any) -> np.ndarray:
-        return self.model_.get_feature_importance(self._pool(X), type="ShapValues", thread_count=self.resources.threads)
-
 
 def _hopeless(matrix: np.ndarray, y: np.ndarray) -> bool:
     """CatBoost refuses a table whose columns, or whose target, never change: a constant is all one can learn there."""

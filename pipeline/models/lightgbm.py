@@ -97,11 +97,6 @@ class LightGBM(Boosted):
     def _values(self, X: Any) -> np.ndarray:
         return self.model_.predict(self.columns_.matrix(X, self.ranks_), num_threads=self.resources.threads)
 
-    def _contributions(self, X: Any) -> np.ndarray:
-        matrix = self.columns_.matrix(X, self.ranks_)
-        found = self.model_.predict(matrix, pred_contrib=True, num_threads=self.resources.threads)
-        return found if found.shape[1] == X.shape[1] + 1 else found.reshape(len(found), -1, X.shape[1] + 1)
-
 
 def _follow(watch: Watch) -> Any:
     from lightgbm.callback import EarlyStopException

@@ -100,12 +100,6 @@ class XGBoost(Boosted):
     def _values(self, X: Any) -> np.ndarray:
         return self.model_.inplace_predict(X, validate_features=False)
 
-    def _contributions(self, X: Any) -> np.ndarray:
-        import xgboost
-
-        data = xgboost.DMatrix(X, nthread=self.resources.threads)
-        return self.model_.predict(data, pred_contribs=True, validate_features=False)
-
 
 def _follow(watch: Watch) -> Any:
     from xgboost.callback import TrainingCallback

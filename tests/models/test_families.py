@@ -215,17 +215,6 @@ def test_without_early_stopping_exactly_the_given_rounds_are_grown(entry):
     assert model.best_round_ == 20 and seen.seen[-1] == (20, None)
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.name in ("lightgbm", "xgboost", "catboost")], **BY_NAME)
-@pytest.mark.parametrize("task", tables.TASKS)
-def test_contributions_add_up(entry, task, fitted):
-    model, table = fitted(entry, task)
-    found = model.contributions(table.new)
-    features = table.new.shape[1]
-    assert found.shape == ((240, 3, features + 1) if task == "multiclass" else (240, features + 1))
-    if task == "regression":
-        np.testing.assert_allclose(found.sum(axis=1), model.predict(table.new), rtol=1e-4)
-
-
 def test_unknown_and_impossible_parameters_are_refused():
     entry = catalog.get("family", "lightgbm")
     with pytest.raises(UnknownName, match="num_leafs") as unknown:
