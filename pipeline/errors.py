@@ -13,7 +13,8 @@
     │   ├── LeaseLost           this worker no longer owns the run it is working on
     │   └── DamagedArtifact     bytes whose SHA-256 is not the recorded one
     ├── TrainingError           a run that ended without a model
-    │   └── OutOfMemory
+    │   ├── OutOfMemory
+    │   └── WorkerDied          a process that died in the middle of a fit, and again when it was tried once more
     ├── ExportRefused           an export that did not prove itself
     └── MissingPackage          an optional package is not installed; the hint is the install line
 
@@ -105,6 +106,10 @@ class TrainingError(TrainyardError):
 
 class OutOfMemory(TrainingError):
     """A fit that needed more memory than there is."""
+
+
+class WorkerDied(TrainingError):
+    """A process of the executor that died in the middle of a fit, twice."""
 
 
 class ExportRefused(TrainyardError):

@@ -182,6 +182,20 @@ def better(name: str, a: float, b: float) -> bool:
     return bool(np.isfinite(a) and (not np.isfinite(b) or (a > b if greater else a < b)))
 
 
+def loss(name: str, y: np.ndarray, p: np.ndarray) -> float:
+    """The metric of that name, turned so that smaller is better; infinite when it cannot be told."""
+    entry = catalog.get("metric", name)
+    value = entry.make(y, p)
+    return (-value if entry.facts.greater else value) if np.isfinite(value) else float("inf")
+
+
+def row_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """What each row costs: minus the log probability of its class, or its squared error. For comparing models row by row."""
+    if p.ndim == 2:
+        return -np.log(np.clip(p[np.arange(len(y)), y], 1e-6, 1))
+    return (y - p) ** 2
+
+
 def interval(name: str, y: np.ndarray, p: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
     """A 95 % interval for the metric on rows like these, by bootstrap over rows around the value itself.
 
@@ -190,6 +204,14 @@ def interval(name: str, y: np.ndarray, p: np.ndarray, *, seed: int = 0, resample
     """
     values = _resampled(name, y, [p], seed, resamples)[0]
     return _around(score(name, y, p), values, _shrink(len(y)))
+
+
+def difference(name: str, y: np.ndarray, p: np.ndarray, other: np.ndarray, *, seed: int = 0, resamples: int = 60) -> tuple[float, float]:
+    """How much better `p` is than `other` on the same rows (positive is better), and its standard error (paired bootstrap)."""
+    one, two = _resampled(name, y, [p, other], seed, resamples)
+    gaps = (two - one)[np.isfinite(two - one)] * _shrink(len(y))
+    sign = -1 if catalog.get("metric", name).facts.greater else 1
+    return sign * (score(name, y, other) - score(name, y, p)), float(np.std(gaps)) if len(gaps) else float("inf")
 
 
 def tied(name: str, y: np.ndarray, p: np.ndarray, best: np.ndarray, *, seed: int = 0, resamples: int = 100) -> bool:

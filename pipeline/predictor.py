@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,20 @@ class FittedModel:
         return p / p.sum(axis=1, keepdims=True)
 
 
+def blend(models: Sequence[FittedModel], weights: Sequence[float], table: pd.DataFrame) -> np.ndarray:
+    """The weighted mean of the models' predictions. Each recipe works once, whatever the number of models that share it."""
+    shares = np.asarray(weights or np.ones(len(models)), dtype="float64")
+    total: Any = 0.0
+    by_recipe: dict[int, list[int]] = {}
+    for place, model in enumerate(models):
+        by_recipe.setdefault(id(model.features), []).append(place)
+    for places in by_recipe.values():
+        made = models[places[0]].features.transform(table)
+        for place in places:
+            total = total + shares[place] * models[place].predict_prepared(made)
+    return total / shares.sum()
+
+
 @dataclass(frozen=True)
 class Scored:
     """Predictions in the order of the rows given, and what was noticed about the columns."""
@@ -59,7 +74,7 @@ class Scored:
 class Predictor:
     """Scores rows: the same object in the app, on the command line, in a bundle and from `pipeline.train`.
 
-    The prediction is the mean over the fold models of one trial. `schema` is the contract: the columns by name, how
+    The prediction is the mean of the models by `weights` (all the same when there are none). `schema` is the contract: the columns by name, how
     each is parsed, and what was seen in it. `unused` are the other columns of the training table: nothing is said when
     they are there or not. `about` says where the model comes from.
     """
@@ -71,6 +86,7 @@ class Predictor:
     classes: tuple = ()
     unused: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """The predicted class labels or values, shape (n_rows,). Raises SchemaMismatch when the columns cannot be used."""
@@ -99,7 +115,7 @@ class Predictor:
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
         if not len(table):
             return np.empty((0, len(self.classes)) if self.classes else 0)
-        return np.mean([model.predict(table) for model in self.models], axis=0)
+        return blend(self.models, self.weights, table)
 
     def _decide(self, raw: np.ndarray) -> np.ndarray:
         if not self.classes:

@@ -6,42 +6,52 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import catalog, evaluate, explain, features, search
+from pipeline import catalog, executor, explain, features, results
 from pipeline.data import infer
 from pipeline.data.schema import Column, Schema
 from pipeline.data.splits import holdout_and_folds
-from pipeline.device import choose, cores
-from pipeline.errors import PlanError, TrainingError
+from pipeline.device import choose
+from pipeline.errors import PlanError
+from pipeline.fitting import Fitting, Journal
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor
-from pipeline.trials import Clock, Stopped, TrainingData, Trial, fit_trial
+from pipeline.results import Holdout
+from pipeline.schedule import ByTime, ByTrials, Clock, Schedule
+from pipeline.trials import TrainingData, Trial
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RESERVE = 0.08  # of a budget in seconds: for the holdout and its intervals
+RESERVE = 0.04  # of a budget in seconds: for putting the models together and judging them
 LEAST_RESERVE = 1.5  # seconds, but never more than a quarter of the budget
+ELAPSED = "elapsed"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ends with. `leaderboard` has one row per family, best first, the baseline always among them.
+    """What a run ends with. `predictor` is the most accurate model, `fast` a single model that answers sooner (or the same).
 
-    `evaluation` is JSON-able: "holdout" (rows that no trial has seen), "cv" (out-of-fold predictions of the chosen
-    trial), each as `evaluate.judge` gives it. `rows` are the positions of the training and holdout rows.
+    `leaderboard` has one row per family, best first, the baseline always among them. `evaluation` is JSON-able:
+    "holdout" (rows that no trial has seen; absent when none were held out), "cv" (out-of-fold predictions), each as
+    `evaluate.judge` gives it, and "results", what either model reaches and how quick it is. `rows` are the positions of
+    the training and holdout rows.
     """
 
     plan: Plan
     predictor: Predictor
+    fast: Predictor
     leaderboard: list[dict[str, Any]]
     evaluation: dict[str, Any]
     trials: list[Trial]
@@ -51,33 +61,15 @@ class Outcome:
     stopped: bool = False
 
 
-@dataclass
-class _Journal:
-    """What a run says while it works, and when it must end."""
-
-    listener: Callable[[str, dict], None]
-    clock: Clock
-    warnings: list[str] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock)
-
-    def say(self, kind: str, payload: dict) -> None:
-        """Tell the listener, one event at a time: folds are fitted side by side."""
-        with self._lock:
-            self.listener(kind, payload)
-
-    def phase(self, phase: str, message: str) -> None:
-        self.say("phase", {"phase": phase, "message": message})
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-        self.say("warning", {"message": message})
-
-
 def train(
     frame: pd.DataFrame, target: Hashable, *, budget_seconds: float | None = None, budget_trials: int | None = None, seed: int = 0,
-    task: str | None = None, metric: str | None = None, families: Sequence[str] = (), on_event: Callable | None = None,
+    task: str | None = None, metric: str | None = None, families: Sequence[str] = (), holdout: float = 0.0, on_event: Callable | None = None,
+    executor: executor.Executor | None = None,
 ) -> Outcome:  # fmt: skip
     """Train on a DataFrame and return the outcome; nothing is stored. The default budget is 60 seconds.
+
+    `holdout` is the share of the rows that no trial sees, to check the result with. By default there is none: all rows
+    are learned from, and the evaluation rests on out-of-fold predictions alone.
 
     Raises UnknownName for a target or family that does not exist and PlanError with every reason why it cannot work.
     """
@@ -85,7 +77,8 @@ def train(
     table, schema = infer(frame)
     plan = Plan.draft(schema, str(target), task=task)
     plan = with_options(plan, budget_seconds=budget_seconds, budget_trials=budget_trials, metric=metric, families=families, seed=seed)
-    return execute(plan, table, schema=schema, on_event=on_event, started=started, explained=False)
+    plan = plan.change(split={**plan.split.model_dump(), "holdout": holdout})
+    return execute(plan, table, schema=schema, on_event=on_event, started=started, explained=False, executor=executor)
 
 
 def with_options(
@@ -107,44 +100,88 @@ def with_options(
 
 def execute(
     plan: Plan, table: pd.DataFrame, *, schema: Schema | None = None, on_event: Callable[[str, dict], None] | None = None,
-    should_stop: Callable[[], bool] | None = None, finished: Sequence[Trial] = (), started: float | None = None, explained: bool = True,
+    should_stop: Callable[[], bool] | None = None, workspace: Path | None = None, started: float | None = None, explained: bool = True,
+    executor: executor.Executor | None = None,
 ) -> Outcome:  # fmt: skip
     """Carry out a plan on a typed table.
 
-    `schema` is that of the dataset; without one it is inferred. `finished` are the trials of an earlier attempt at the
-    same plan: they are not repeated; only the best of them needs its models. When `should_stop` turns true the best so far is kept, and TrainingError is raised
-    if there is none. `started` (monotonic seconds) is when the budget began to count; default: now. `explained` adds
-    permutation importance, after the budget.
+    `schema` is that of the dataset; without one it is inferred. `workspace` is a directory for finished fits: a run that
+    is started again with the same plan and directory repeats none of them; without one, a temporary directory is used.
+    When `should_stop` turns true the best so far is kept, and TrainingError is raised if there is none. `started`
+    (monotonic seconds) is when the budget began to count; default: now. `explained` adds permutation importance, after
+    the budget. `executor` is where fits run; default: one process per core, kept warm for the next run.
     """
     started = time.monotonic() if started is None else started
+    slots = executor or _shared()
+    slots.warm()
     if schema is None:
         table, schema = infer(table)
     plan.require(schema)
-    journal = _Journal(on_event or (lambda kind, payload: None), _clock(plan, started, finished, should_stop or (lambda: False)))
+    journal = Journal(on_event or (lambda kind, payload: None))
     journal.phase("preparing", "Splitting the rows")
     data, holdout = prepare(plan, table, schema, journal.warn)
-    trials = _fit_trials(data, journal, finished)
-    best = _require_best(plan, trials)
-    journal.phase("evaluating", f"Judging {catalog.get('family', best.family).title} on {len(holdout.rows):,} rows that no trial has seen")
-    predictor = _predictor(plan, schema, data, best)
-    evaluation = _evaluate(plan, data, holdout, trials, best)
-    board = leaderboard(plan, data, trials)
+    with _space(workspace) as space:
+        data.save(space)
+        schedule = _schedule(data, holdout, slots, space, started, should_stop or (lambda: False))
+        Fitting(schedule, space, slots, journal).run()
+        outcome = _outcome(schedule, holdout, schema, space, journal, explained)
+    stopped = bool(should_stop and should_stop())
+    return Outcome(plan, **outcome, warnings=journal.warnings, seconds=round(time.monotonic() - started, 3), stopped=stopped)
+
+
+def _shared() -> executor.Executor:
+    return executor.shared()
+
+
+@contextmanager
+def _space(path: Path | None) -> Iterator[Workspace]:
+    if path is not None:
+        yield Workspace(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="trainyard-") as temporary:
+        yield Workspace(temporary)
+
+
+def _schedule(
+    data: TrainingData, holdout: Holdout, slots: executor.Executor, space: Workspace, started: float, should_stop: Callable[[], bool]
+) -> Schedule:
+    """The way to spend the plan's budget. What an earlier attempt has spent in the same workspace counts."""
+    plan, resources = data.plan, Resources(threads=slots.threads, seed=data.plan.seed, device=choose(None).kind)
+    if plan.search.seconds is None:
+        return ByTrials(data, Clock(started, None, should_stop), resources)
+    budget = plan.search.seconds
+    reserve = max(min(LEAST_RESERVE, budget / 4), RESERVE * budget) + len(holdout.rows) / 1000 * results.MOST_LATENCY
+    spent = space.get(ELAPSED) or 0.0
+    clock = Clock(started, started + max(0.5, budget - min(reserve, budget / 2) - spent), should_stop, spent)
+    return ByTime(data, clock, resources)
+
+
+def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Workspace, journal: Journal, explained: bool) -> dict[str, Any]:
+    """Choose the models, judge them, and put together what the run has to say."""
+    plan, data = schedule.plan, schedule.data
+    trials = [tally.trial(data) for tally in schedule.tallies if tally.fits]
+    members, single = results.choose(schedule)
+    journal.phase("evaluating", _judging(holdout, members))
+    recipes: dict[str, Any] = {}
+    offered = [results.result(name, chosen, schedule, space, schema, recipes) for name, chosen in (("accurate", members), ("fast", single))]
+    baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
+    evaluation = results.judge(data, holdout, offered, baseline)
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
-        evaluation["importance"] = explain.permutation_importance(data, best)
-    rows = {"train": data.rows, "holdout": holdout.rows, "folds": [data.rows[fold] for fold in data.folds]}
-    stopped = bool(should_stop and should_stop())
-    seconds = round(time.monotonic() - started, 3)
-    return Outcome(plan, predictor, board, evaluation, trials, rows, journal.warnings, seconds, stopped)
+        best = single.tallies[0]
+        models = {fold: results.load_model(space, fit, recipes, len(data.classes)) for fold, fit in best.folds.items()}
+        evaluation["importance"] = explain.permutation_importance(data, models)
+    rows = {"train": data.rows, "holdout": holdout.rows, "folds": [data.rows[valid] for _, valid in data.folds]}
+    board = results.leaderboard(plan, data, trials)
+    predictor, fast = (result.predictor for result in offered)
+    return {"predictor": predictor, "fast": fast, "leaderboard": board, "evaluation": evaluation, "trials": trials, "rows": rows}
 
 
-@dataclass(frozen=True)
-class Holdout:
-    """Rows that no trial has seen; used once, by `_evaluate`."""
-
-    table: pd.DataFrame
-    y: np.ndarray
-    rows: np.ndarray
+def _judging(holdout: Holdout, members: results.Members) -> str:
+    several = len(members.tallies)
+    what = f"an ensemble of {several} models" if several > 1 else catalog.get("family", members.tallies[0].family).title
+    rows = f"{len(holdout.rows):,} rows that no trial has seen" if len(holdout.rows) else f"{len(members.rows):,} rows out of fold"
+    return f"Judging {what} on {rows}"
 
 
 def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str], None]) -> tuple[TrainingData, Holdout]:
@@ -156,16 +193,24 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     if len(kept) < len(rows):
         warn(f"{len(rows) - len(kept):,} repeated rows were left out before the split.")
     y, classes = encode(plan, table[plan.target].iloc[kept], schema[plan.target])
-    held, folds = holdout_and_folds(y, classes=bool(classes), holdout=plan.split.holdout, folds=plan.split.folds, seed=plan.seed)
+    held, folds = holdout_and_folds(y, classes=bool(classes), holdout=plan.split.holdout, folds=_folds(plan, len(kept)), seed=plan.seed)
     train = np.setdiff1d(np.arange(len(kept)), held)
     place = np.full(len(kept), -1)
     place[train] = np.arange(len(train))
-    folds = [place[fold] for fold in folds]
+    folds = [(np.setdiff1d(np.arange(len(train)), place[fold]), place[fold]) for fold in folds]
     seen = table[plan.features]
     data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes)
     if classes and len(np.unique(y[train])) < 2:
         raise PlanError(f"Only one class of {plan.target!r} is left to train on.", "Add rows of the other classes.")
     return data, Holdout(seen.iloc[kept[held]], y[held], kept[held])
+
+
+def _folds(plan: Plan, rows: int) -> int:
+    if plan.split.folds:
+        return plan.split.folds
+    if plan.search.seconds is None:
+        return 5
+    return 8 if rows < 3_000 else 10 if rows <= 30_000 else 8 if rows <= 100_000 else 20
 
 
 def encode(plan: Plan, target: pd.Series, column: Column) -> tuple[np.ndarray, tuple]:
@@ -181,142 +226,3 @@ def encode(plan: Plan, target: pd.Series, column: Column) -> tuple[np.ndarray, t
 
 def _python(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _clock(plan: Plan, started: float, finished: Sequence[Trial], should_stop: Callable[[], bool]) -> Clock:
-    """The end of fitting: the budget less what judging needs, and less what an earlier attempt has used."""
-    if plan.search.seconds is None:
-        return Clock(None, should_stop)
-    budget = plan.search.seconds
-    reserve = max(min(LEAST_RESERVE, budget / 4), RESERVE * budget)
-    usable = budget - reserve - sum(trial.seconds for trial in finished)
-    return Clock(started + usable, should_stop)
-
-
-def _fit_trials(data: TrainingData, journal: _Journal, finished: Sequence[Trial]) -> list[Trial]:
-    plan, trials, clock = data.plan, list(finished), journal.clock
-    first = search.first_turns(plan)
-    resources = Resources(threads=cores(), seed=plan.seed, device=choose(None).kind)
-    while _goes_on(plan, trials, clock):
-        proposal = search.propose(plan, [_past(plan, trial) for trial in trials])
-        journal.phase("tuning" if proposal.tuned else "training", f"Trial {proposal.number}: {catalog.get('family', proposal.family).title}")
-        journal.say("trial_started", {"number": proposal.number, "family": proposal.family, "params": proposal.params})
-        share = clock.left() if proposal.tuned else clock.left() / max(1, first - proposal.number)
-        try:
-            trial = fit_trial(proposal.number, proposal.family, proposal.params, data, resources, clock.at_most(share), journal.say)
-        except Stopped:
-            break
-        trials.append(trial)
-        _report(plan, trials, trial, journal, first)
-        trials = _without_old_models(plan, trials)
-    return trials
-
-
-def _goes_on(plan: Plan, trials: Sequence[Trial], clock: Clock) -> bool:
-    """Whether another trial may start: nobody asked to stop, budget left, and something left to try. The baseline always may."""
-    if clock.should_stop():
-        return False
-    if not trials:
-        return True
-    tuning = len(trials) >= search.first_turns(plan)
-    if tuning and not search.can_tune(plan):
-        return False
-    if plan.search.trials is not None:
-        return len(trials) - 1 < plan.search.trials  # the baseline is extra
-    best = best_of(plan, trials)
-    # A tuned trial that would be cut short by half cannot win: the time is better left unused.
-    return clock.left() > (best.seconds / 2 if tuning and best else 0)
-
-
-def _past(plan: Plan, trial: Trial) -> search.Past:
-    greater = catalog.get("metric", plan.metric).facts.greater
-    known = trial.score is not None and np.isfinite(trial.score)
-    return search.Past(trial.family, trial.params, (-trial.score if greater else trial.score) if known else None)
-
-
-def _report(plan: Plan, trials: Sequence[Trial], trial: Trial, journal: _Journal, first: int) -> None:
-    """Tell the trial, the best so far, and how far the run is."""
-    if trial.state == "failed":
-        journal.warn(f"{catalog.get('family', trial.family).title} could not be fitted: {trial.message}")
-    best = best_of(plan, trials)
-    # The models of a trial that is not ahead are never used again: its out-of-fold predictions are its evidence.
-    journal.say("trial", {"trial": trial if trial is best else replace(trial, models=None)})
-    if best:
-        journal.say("best", {"number": best.number, "family": best.family, "score": best.score, "metric": plan.metric})
-    if plan.search.trials is not None:
-        done = (len(trials) - 1) / plan.search.trials
-        pace = float(np.mean([t.seconds for t in trials[1:]] or [0]))
-        left = pace * (plan.search.trials - len(trials) + 1) if len(trials) > 1 else None
-    else:
-        left = max(0.0, journal.clock.left())
-        done = 1 - left / plan.search.seconds
-    journal.say("progress", {"progress": round(min(max(done, 0), 1), 4), "eta_seconds": left, "trials": len(trials), "families": first})
-
-
-def _without_old_models(plan: Plan, trials: list[Trial]) -> list[Trial]:
-    """Keep the fold models of the best trial in memory only; all out-of-fold predictions stay."""
-    best = best_of(plan, trials)
-    return [trial if trial is best else replace(trial, models=None) for trial in trials]
-
-
-def best_of(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
-    """The best finished trial, of equals the earliest; None when none is finished. Anything with a `score` will do."""
-    best = None
-    for trial in trials:
-        if trial.score is not None and (best is None or evaluate.better(plan.metric, trial.score, best.score)):
-            best = trial
-    return best
-
-
-def _require_best(plan: Plan, trials: Sequence[Trial]) -> Trial:
-    best = best_of(plan, trials)
-    if best is None:
-        failed = "; ".join(f"{t.family}: {t.message}" for t in trials if t.message)
-        why = f" ({failed})" if failed else ""
-        raise TrainingError(f"No model was finished{why}.", "Give the run more time, or choose quicker families such as linear.")
-    return best
-
-
-def _predictor(plan: Plan, schema: Schema, data: TrainingData, best: Trial) -> Predictor:
-    about = {"family": best.family, "params": best.params, "trial": best.number, "metric": plan.metric, "score": best.score}
-    about |= {"plan": plan.fingerprint(), "dataset": plan.dataset, "training_rows": len(data.rows), "folds": len(data.folds)}
-    unused = tuple(name for name in schema.names if name not in plan.features)
-    return Predictor(plan.task, plan.target, schema.only(plan.features), best.models, data.classes, unused, about)
-
-
-def _evaluate(plan: Plan, data: TrainingData, holdout: Holdout, trials: Sequence[Trial], best: Trial) -> dict[str, Any]:
-    classes = [str(label) for label in data.classes]
-    predicted = np.mean([model.predict(holdout.table) for model in best.models], axis=0)
-    baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
-    judged = {"holdout": evaluate.judge(plan.task, holdout.y, predicted, classes), "cv": evaluate.judge(plan.task, data.y, best.oof, classes)}
-    facts = {"task": plan.task, "metric": plan.metric, "classes": classes, "positive": plan.positive, "target": plan.target}
-    facts |= {"family": best.family, "trial": best.number, "params": best.params, "folds": len(data.folds)}
-    facts["baseline"] = _guesses(plan, data, holdout, baseline) if baseline else None
-    return facts | judged
-
-
-def _guesses(plan: Plan, data: TrainingData, holdout: Holdout, baseline: Trial) -> dict[str, Any]:
-    """What the baseline reaches by every metric: out of fold, and on the holdout with the mean of its fold models."""
-    constant = np.repeat(baseline.oof.mean(axis=0, keepdims=True), len(holdout.y), axis=0)
-    rows = {"cv": (data.y, baseline.oof), "holdout": (holdout.y, constant)}
-    metrics = catalog.entries("metric", plan.task)
-    return {"cv": baseline.score, "metrics": {part: {m.name: m.make(y, p) for m in metrics} for part, (y, p) in rows.items()}}
-
-
-def leaderboard(plan: Plan, data: TrainingData, trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """The best trial of each family, best first. `tied` says that the difference to the first is within noise."""
-    best: dict[str, Trial] = {}
-    for trial in trials:
-        if trial.score is not None and (trial.family not in best or evaluate.better(plan.metric, trial.score, best[trial.family].score)):
-            best[trial.family] = trial
-    sign = -1 if catalog.get("metric", plan.metric).facts.greater else 1
-    ranked = sorted(best.values(), key=lambda trial: (sign * trial.score, trial.number))
-    return [_board_row(plan, data, trial, ranked[0]) for trial in ranked]
-
-
-def _board_row(plan: Plan, data: TrainingData, trial: Trial, first: Trial) -> dict[str, Any]:
-    tied = trial is first or evaluate.tied(plan.metric, data.y, trial.oof, first.oof, seed=plan.seed)
-    row = {"family": trial.family, "title": catalog.get("family", trial.family).title, "score": trial.score}
-    row |= {"interval": list(trial.interval), "seconds": trial.seconds, "trial": trial.number, "params": trial.params}
-    return row | {"fold_scores": list(trial.fold_scores), "tied": tied, "baseline": trial.family == "baseline"}
-

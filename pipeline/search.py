@@ -1,111 +1,94 @@
-"""Which configuration to try next: every family once with its defaults, then a strategy around the best ones.
+"""Which configuration to try next: a fixed portfolio of strong ones across the families, then a strategy around the best.
 
-What is proposed depends only on the plan and on the trials finished so far, never on a state of its own: so a run that
-was killed goes on exactly where it stopped, and the same seed gives the same trials.
+What is proposed depends only on the plan and on the trials so far, never on a state of its own: so a run that was killed
+goes on exactly where it stopped, and the same seed gives the same trials.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipeline import catalog
-from pipeline.catalog import Entry, Param
+from pipeline.models import Preset
 from pipeline.plan import FamilySpec, Plan
+from pipeline.strategies import Past, propose_many, pruner_of, space_of, strategy_of
 
 TUNED_FAMILIES = 3
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration to fit: `tuned` is False for a family's first turn with its defaults."""
+    """A configuration to fit; `wave` is "portfolio" or "tuning"."""
 
     number: int
     family: str
     params: dict[str, Any]
-    tuned: bool
+    wave: str
 
 
-@dataclass(frozen=True)
-class Past:
-    """What a strategy may know of a finished trial. `loss` is smaller when better; None when it failed."""
-
-    family: str
-    params: dict[str, Any]
-    loss: float | None
-
-
-def strategy(name: str, *, title: str, help: str, order: int) -> Callable[[Callable], Callable]:
-    """Register a strategy: `make(space, past, seed) -> (family, params)`, where space is {family: [Param, ...]}."""
-    return catalog.register("strategy", name, title=title, help=help, order=order)
+def propose(plan: Plan, past: Sequence[Past], rows: int, count: int = 1) -> list[Proposal]:
+    """The next configurations, given the trials so far in their order (fewer when nothing is left to try). The baseline is always number 0."""
+    queue = portfolio(plan, rows)
+    found = [Proposal(len(past) + i, family, params, "portfolio") for i, (family, params) in enumerate(queue[len(past) : len(past) + count])]
+    lacking = count - len(found)
+    if lacking and can_tune(plan):
+        found += [Proposal(len(past) + len(found) + i, *drawn, "tuning") for i, drawn in enumerate(_tuned(plan, past, lacking))]
+    return found
 
 
-@strategy("random", title="Random", help="Draws every configuration at random; hard to beat on small budgets.", order=20)
-def random(space: dict[str, list[Param]], past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
-    from optuna.samplers import RandomSampler
-
-    return _ask(lambda: RandomSampler(seed=seed), space, [])
-
-
-@strategy("tpe", title="Bayesian (TPE)", order=10,
-          help="Learns from the finished trials where good configurations lie (tree-structured Parzen estimator).")  # fmt: skip
-def tpe(space: dict[str, list[Param]], past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
-    from optuna.samplers import TPESampler
-
-    return _ask(lambda: TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=8), space, past)
-
-
-def propose(plan: Plan, past: Sequence[Past]) -> Proposal:
-    """The next configuration, given the trials so far in their order. The baseline is always number 0."""
-    first = _first_turns(plan)
-    number = len(past)
-    tuned = number >= len(first)
-    family, params = _tuned(plan, past) if tuned else (first[number].family, first[number].params)
-    # Complete, so that what was fitted can be read from the trial even when a default changes later.
-    return Proposal(number, family, catalog.get("family", family).complete(params), tuned)
-
-
-def first_turns(plan: Plan) -> int:
+def first_turns(plan: Plan, rows: int) -> int:
     """How many trials pass before the strategy begins."""
-    return len(_first_turns(plan))
+    return len(portfolio(plan, rows))
+
+
+def portfolio(plan: Plan, rows: int) -> list[tuple[str, dict[str, Any]]]:
+    """The baseline, then the strong configurations of the chosen families for a table of that size, in one queue.
+
+    What the plan fixes stays fixed; parameters are complete, so that what was fitted can be read from the trial even
+    when a default changes later.
+    """
+    queued = [(preset.order, spec, preset) for spec in plan.families if spec.family != "baseline" for preset in presets(plan, spec, rows)]
+    wanted = [("baseline", {})]
+    wanted += [(spec.family, {**_within(plan, spec, preset.params), **spec.params}) for _, spec, preset in sorted(queued, key=lambda item: item[0])]
+    found = []
+    for family, params in [*wanted, *((spec.family, spec.params) for spec in plan.search.enqueued)]:
+        complete = (family, catalog.get("family", family).complete(params))
+        found += [complete] if complete not in found else []
+    return found
+
+
+def presets(plan: Plan, spec: FamilySpec, rows: int) -> list[Preset]:
+    """The family's portfolio for this table, or its defaults alone when it has none that suits."""
+    entry = catalog.get("family", spec.family)
+    text = any(plan.kind(name) == "text" for name in plan.features)
+    suited = [p for p in entry.facts.portfolio if p.rows[0] <= rows < p.rows[1] and plan.task in p.tasks and (text or not p.text)]
+    return suited or [Preset({}, entry.order)]
 
 
 def can_tune(plan: Plan) -> bool:
     """Whether any chosen family has a parameter to search over."""
-    return any(space_of(plan, spec) for spec in plan.families)
+    return any(space_of(spec) for spec in plan.families)
 
 
-def space_of(plan: Plan, spec: FamilySpec) -> list[Param]:
-    """The parameters that the search may change: the catalogue's, within the plan's ranges, less those that the plan fixes."""
-    params = [p for p in catalog.get("family", spec.family).params if p.tune and p.name not in spec.params]
-    return [_narrowed(p, spec.space[p.name]) if p.name in spec.space else p for p in params]
+def _within(plan: Plan, spec: FamilySpec, params: dict[str, Any]) -> dict[str, Any]:
+    """A preset pulled into the ranges that the plan allows."""
+    entry = catalog.get("family", spec.family)
+    clipped = {name: min(max(params.get(name, entry.param(name).default), low), high) for name, (low, high) in spec.space.items()}
+    whole = {name: round(value) if entry.param(name).kind == "int" else value for name, value in clipped.items()}
+    return {**params, **whole}
 
 
-def _narrowed(param: Param, bounds: tuple[float, float]) -> Param:
-    from dataclasses import replace
-
-    return replace(param, low=max(bounds[0], param.low), high=min(bounds[1], param.high))
-
-
-def _first_turns(plan: Plan) -> list[FamilySpec]:
-    """The baseline, then the chosen families from the quickest to the slowest, so that there is an answer early."""
-    order = {entry.name: entry.order for entry in catalog.entries("family")}
-    chosen = sorted((f for f in plan.families if f.family != "baseline"), key=lambda f: order[f.family])
-    return [FamilySpec(family="baseline"), *chosen]
-
-
-def _tuned(plan: Plan, past: Sequence[Past]) -> tuple[str, dict[str, Any]]:
+def _tuned(plan: Plan, past: Sequence[Past], count: int) -> list[tuple[str, dict[str, Any]]]:
     specs = {spec.family: spec for spec in plan.families}
-    space = {name: s for name, spec in specs.items() if (s := space_of(plan, spec))}
-    space = {name: space[name] for name in _best_families(past, space)}
-    make = catalog.get("strategy", plan.search.strategy).make
-    known = [p for p in past if p.family in space]
-    family, params = make(space, known, plan.seed * 100_003 + len(past))
-    return family, {**specs[family].params, **params}
+    space = {name: s for name, spec in specs.items() if (s := space_of(spec))}
+    if not catalog.get("strategy", plan.search.strategy).facts.whole:
+        space = {name: space[name] for name in _best_families(past, space)}
+    drawn = propose_many(strategy_of(plan.search), space, past, plan.seed, count)
+    return [(family, catalog.get("family", family).complete({**specs[family].params, **params})) for family, params in drawn]
 
 
 def _best_families(past: Sequence[Past], space: dict) -> list[str]:
@@ -115,51 +98,6 @@ def _best_families(past: Sequence[Past], space: dict) -> list[str]:
     return (tried or list(space))[:TUNED_FAMILIES]
 
 
-def _ask(sampler: Callable[[], Any], space: dict[str, list[Param]], past: Sequence[Past]) -> tuple[str, dict[str, Any]]:
-    """One configuration from an Optuna sampler that is told the past. Names are `family` and `<family>.<parameter>`."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(sampler=sampler())
-        for trial in past:
-            study.add_trial(_frozen(trial, space))
-        asked = study.ask()
-        family = asked.suggest_categorical("family", list(space))
-        return family, {p.name: _suggest(asked, f"{family}.{p.name}", p) for p in space[family]}
-
-
-def _suggest(asked: Any, name: str, param: Param) -> Any:
-    if param.kind in ("bool", "choice"):
-        return asked.suggest_categorical(name, (False, True) if param.kind == "bool" else param.choices)
-    suggest = asked.suggest_int if param.kind == "int" else asked.suggest_float
-    return suggest(name, param.low, param.high, log=param.log)
-
-
-def _distribution(param: Param) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if param.kind == "bool":
-        return CategoricalDistribution([False, True])
-    if param.kind == "choice":
-        return CategoricalDistribution(param.choices)
-    kind = IntDistribution if param.kind == "int" else FloatDistribution
-    cast = int if param.kind == "int" else float
-    return kind(cast(param.low), cast(param.high), log=param.log)
-
-
-def _frozen(trial: Past, space: dict[str, list[Param]]) -> Any:
-    """A finished trial in Optuna's words; parameters outside today's space are pulled to its edge."""
-    import optuna
-    from optuna.distributions import CategoricalDistribution
-
-    entry: Entry = catalog.get("family", trial.family)
-    values, kinds = {"family": trial.family}, {"family": CategoricalDistribution(list(space))}
-    for param in space[trial.family]:
-        value = trial.params.get(param.name, entry.param(param.name).default)
-        if param.kind in ("int", "float"):
-            value = min(max(value, param.low), param.high)
-        values[f"{trial.family}.{param.name}"], kinds[f"{trial.family}.{param.name}"] = value, _distribution(param)
-    state = optuna.trial.TrialState.COMPLETE if trial.loss is not None else optuna.trial.TrialState.FAIL
-    return optuna.trial.create_trial(params=values, distributions=kinds, value=trial.loss, state=state)
+def pruned(plan: Plan, scores: Sequence[float], others: Sequence[Sequence[float]]) -> str | None:
+    """Why the plan's pruner ends a trial with these fold scores (greater is better), or None."""
+    return pruner_of(plan.search)(scores, others)

@@ -1,38 +1,93 @@
-"""One trial: one configuration fitted on every fold, its out-of-fold predictions and its fold models."""
+"""Fits and trials: one configuration on one fold is a fit; a trial is a configuration with all the fits it has so far.
+
+A fit runs in a process of its own and shares a workspace with the others: what a recipe makes of a fold is computed
+once, by whoever needs it first, and a fit that is finished is never repeated.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import catalog, evaluate, features
 from pipeline.errors import TrainyardError
-from pipeline.models import Resources, device_for
+from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.predictor import FittedModel
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CACHE_BYTES = 1_000_000_000
+REFIT = -1  # the "fold" whose training rows are all rows
+REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
+TELL_SECONDS = 0.5
 
 
-class Stopped(Exception):
-    """The run was asked to stop, or its time is over, in the middle of a trial; the trial does not count."""
+@dataclass(frozen=True)
+class Task:
+    """One fit to do: `fold` is a number, or REFIT for all rows. `seconds` is when to stop growing and keep the best round.
+
+    `rounds` sets how many rounds an iterative family takes, without early stopping. Equal tasks give equal fits, unless
+    the clock cut them short.
+    """
+
+    number: int
+    family: str
+    params: dict[str, Any]
+    fold: int
+    resources: Resources
+    rounds: int | None = None
+    repeat: int = 0
+    seconds: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The content of the fit: the same whatever trial asks for it, and however long it may take."""
+        said = [self.family, self.params, self.fold, self.rounds, self.repeat, self.resources.seed, self.resources.device]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What came of a task. `predicted` are the predictions of the fold's validation rows (none for a refit).
+
+    `score` is the plan's metric on these rows; `state` is "complete", "cut" (the clock ended it, the best round is
+    kept) or "failed". `latency` is in seconds per 1,000 rows, with one thread. The model itself is in the workspace.
+    """
+
+    number: int
+    family: str
+    fold: int
+    key: str
+    state: str
+    seconds: float
+    score: float | None = None
+    rounds: int = 0
+    predicted: np.ndarray | None = None
+    latency: float = 0.0
+    message: str = ""
+    needs: features.Needs | None = None
+    repeat: int = 0
+    balanced: dict[str, Any] | None = None
+    degraded: str = ""
+    target_rounds: int = 0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished trial. `score` is the mean over the folds; `interval` is for rows like these (see evaluate.interval).
+    """One configuration and how good it is so far. `score` is the mean over the folds that were fitted.
 
-    `oof` has a prediction for every training row, made by the fold model that has not seen it, in the order of
-    `TrainingData.rows`. `models` are the fold models, or None when they were not kept.
+    `oof` has, for every training row whose fold was fitted, the prediction of the model that has not seen it, and NaN
+    elsewhere. `interval` is for rows like these (see evaluate.interval). `fits` are by fold; `state` is "complete",
+    "dropped" (clearly behind after its first folds) or "failed".
     """
 
     number: int
@@ -45,156 +100,212 @@ class Trial:
     state: str = "complete"
     message: str = ""
     oof: np.ndarray | None = None
-    models: tuple[FittedModel, ...] | None = None
+    latency: float | None = None
+    fits: tuple[Fit, ...] = ()
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When to stop: a monotonic time, or because somebody asks. `deadline=None` never runs out."""
-
-    deadline: float | None
-    should_stop: Callable[[], bool]
-
-    def left(self) -> float:
-        return float("inf") if self.deadline is None else self.deadline - time.monotonic()
-
-    def expired(self) -> bool:
-        return self.left() <= 0 or self.should_stop()
-
-    def at_most(self, seconds: float) -> Clock:
-        """A clock for a part of the work."""
-        if seconds == float("inf"):
-            return self
-        return Clock(min(self.deadline or float("inf"), time.monotonic() + seconds), self.should_stop)
-
-
-@dataclass
 class TrainingData:
-    """The rows that a run may learn from: a typed table, the encoded target, and the folds as positions in `rows`.
+    """The rows that a run may learn from: a typed table, the encoded target, and the folds.
 
-    `rows` are positions in the original table. What a recipe makes of a fold is kept, so that families and
-    configurations with the same needs pay for it once.
+    `folds` are pairs (train, valid) of positions in `rows`; `rows` are positions in the original table.
     """
 
     plan: Plan
     table: pd.DataFrame
     y: np.ndarray
     rows: np.ndarray
-    folds: list[np.ndarray]
+    folds: list[tuple[np.ndarray, np.ndarray]]
     classes: tuple = ()
-    _made: dict = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
 
-    def fold(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in `rows`: those to train on and those to validate on."""
-        mask = np.ones(len(self.rows), bool)
-        mask[self.folds[number]] = False
-        return np.flatnonzero(mask), self.folds[number]
+    def part(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in `rows`: those to train on and those to validate on (none for REFIT)."""
+        return (np.arange(len(self.rows)), np.arange(0)) if fold == REFIT else self.folds[fold]
 
-    def prepared(self, number: int, needs: features.Needs) -> tuple[Any, Any, Any]:
-        """The recipe fitted on the fold's training rows, and what it makes of its training and validation rows."""
-        key = (number, needs)  # one thread works on one fold, so two never make the same
-        if key in self._made:
-            return self._made[key]
-        train, valid = self.fold(number)
-        recipe = features.build(self.plan, needs)
-        made = recipe.fit_transform(self.table.iloc[train], self.y[train])
-        result = (recipe, made, recipe.transform(self.table.iloc[valid]))
-        with self._lock:
-            self._forget_beyond(_size(made))
-            self._made[key] = result
-        return result
-
-    def _forget_beyond(self, coming: int) -> None:
-        """Make room, oldest first."""
-        while self._made and coming + sum(_size(a) + _size(b) for _, a, b in self._made.values()) > CACHE_BYTES:
-            self._made.pop(next(iter(self._made)))
+    def save(self, workspace: Workspace) -> None:
+        """Write the rows once, for all the processes that fit. The table is apart: only who prepares features needs it."""
+        workspace.put("table", self.table)
+        workspace.put("rows", replace(self, table=None))
 
 
-def _size(made: Any) -> int:
-    if hasattr(made, "memory_usage"):
-        return int(made.memory_usage(deep=False).sum())
-    return int(made.data.nbytes if hasattr(made, "indptr") else made.nbytes)
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> TrainingData:
+    return Workspace(path).get("rows")
 
 
-def fit_trial(number: int, family: str, params: dict, data: TrainingData, resources: Resources, clock: Clock, on_event: Callable) -> Trial:
-    """Fit one configuration on every fold. A family that fails gives a Trial with state "failed" and the reason.
+def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
+    """Do one task in the workspace at `path`; a family that fails gives a Fit with state "failed" and the reason.
 
-    Raises Stopped when the run is asked to stop before the last fold is done.
+    `tell` gets {"number", "fold", "iteration", "score"} at most twice a second. Runs in a process of the executor.
     """
+    workspace = Workspace(path)
+    done = workspace.get(f"fit-{task.key}")
+    if done is not None:
+        return replace(done, number=task.number)
     started = time.monotonic()
     try:
-        return _fit(number, family, params, data, resources, clock, on_event)
-    except (Stopped, MemoryError, KeyboardInterrupt):
+        made = _fit(workspace, _loaded(path), task, started, tell)
+    except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # any library may raise anything on odd data: one family that fails must not end the run
         reason = str(error) if isinstance(error, TrainyardError) else f"{type(error).__name__}: {error}"
         seconds = round(time.monotonic() - started, 3)
-        return Trial(number, family, params, None, None, (), seconds, "failed", reason[:500])
+        made = Fit(task.number, task.family, task.fold, task.key, "failed", seconds, message=reason[:500], repeat=task.repeat)
+    workspace.put(f"fit-{task.key}", made)
+    return made
 
 
-def _fit(number: int, family: str, params: dict, data: TrainingData, resources: Resources, clock: Clock, on_event: Callable) -> Trial:
-    """Fit the folds side by side, one per core: two fits with one thread each beat one fit with two threads by 1.2 to 1.4."""
-    entry, plan, started = catalog.get("family", family), data.plan, time.monotonic()
-    oof, scores = _empty(data), np.full(len(data.folds), np.nan)
-    slots = min(resources.threads, len(data.folds))
-    each = replace(resources, threads=resources.threads // slots, device=device_for(entry, resources.device))
-
-    def fit(fold: int) -> FittedModel:
-        waves_left = -(-len(data.folds) // slots) - fold // slots
-        on_round = _rounds(clock.at_most(clock.left() / waves_left), on_event, number, fold)
-        model, oof[data.folds[fold]] = fit_fold(entry, entry.complete(params), data, fold, each, on_round)
-        if clock.should_stop():
-            raise Stopped
-        scores[fold] = evaluate.score(plan.metric, data.y[data.folds[fold]], oof[data.folds[fold]])
-        on_event("fold", {"number": number, "family": family, "fold": fold + 1, "folds": len(data.folds), "score": scores[fold]})
-        return model
-
-    with ThreadPoolExecutor(slots) as pool:
-        models = tuple(pool.map(fit, range(len(data.folds))))
-    score, around = _scored(plan, data, oof, scores)
-    seconds = round(time.monotonic() - started, 3)
-    return Trial(number, family, params, score, around, tuple(scores.tolist()), seconds, oof=oof, models=models)
+def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, tell: Callable[[Any], None]) -> Fit:
+    entry = catalog.get("family", task.family)
+    needs = features.Needs.of(entry.facts, task.params)
+    recipe, made, valid_made = prepared(workspace, data, task.fold, needs)
+    rounds = _Rounds(task, started, tell)
+    model = fit_model(entry, task, data, recipe, made, rounds)
+    train, valid = data.part(task.fold)
+    predicted, score, latency = None, None, 0.0
+    if len(valid):
+        asked = time.monotonic()
+        predicted = model.predict_prepared(valid_made)
+        latency = (time.monotonic() - asked) / len(valid) * 1000
+        score = evaluate.score(data.plan.metric, data.y[valid], predicted)
+        predicted = predicted.astype(np.float32)
+    workspace.put(f"model-{task.key}", (model.estimator, model.present))
+    state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
+    degraded = getattr(model.estimator, "degraded_", None) or ""
+    best = int(getattr(model.estimator, "best_round_", 0) or 0)
+    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, degraded=degraded)
 
 
-def _scored(plan: Plan, data: TrainingData, oof: np.ndarray, scores: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """The mean over the folds, and the interval of the pooled predictions moved to it."""
-    score, pooled = float(np.nanmean(scores)), evaluate.score(plan.metric, data.y, oof)
-    low, high = evaluate.interval(plan.metric, data.y, oof, seed=plan.seed, resamples=60)
-    return score, (score + low - pooled, score + high - pooled)
-
-
-def fit_fold(
-    entry: catalog.Entry, params: dict, data: TrainingData, fold: int, resources: Resources, on_round: Callable
-) -> tuple[FittedModel, np.ndarray]:
-    """Fit one configuration on one fold's training rows; return the model and its predictions of the validation rows."""
-    recipe, made, valid_made = data.prepared(fold, features.Needs.of(entry.facts))
-    train, _ = data.fold(fold)
-    y, present = data.y[train], None
+def fit_model(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable) -> FittedModel:
+    """Fit one configuration on the prepared training rows of one fold."""
+    train, _ = data.part(task.fold)
+    y, present, params = data.y[train], None, dict(task.params)
     if data.classes:
         present, y = np.unique(y, return_inverse=True)  # a fold may lack a rare class, and boosters want 0..K-1 without gaps
         if len(present) == 1:
             entry, params = catalog.get("family", "baseline"), {}
-    estimator = entry.make(data.plan.task, params, resources)
+    if task.rounds and entry.facts.rounds:
+        params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
+    estimator = entry.make(data.plan.task, params, task.resources)
     estimator.fit(made, y, **({"on_round": on_round} if entry.facts.iterative else {}))
-    model = FittedModel(recipe, estimator, present, len(data.classes))
-    return model, model.predict_prepared(valid_made)
+    return FittedModel(recipe, estimator, present, len(data.classes))
 
 
-def _empty(data: TrainingData) -> np.ndarray:
-    shape = (len(data.rows), len(data.classes)) if data.classes else len(data.rows)
-    return np.full(shape, np.nan, dtype="float64")
+def _within(entry: catalog.Entry, rounds: int) -> int:
+    bounds = entry.param(entry.facts.rounds)
+    return int(min(max(rounds, bounds.low), bounds.high))
 
 
-def _rounds(clock: Clock, on_event: Callable, number: int, fold: int) -> Callable[[int, float | None], bool]:
-    """What a family calls after each round: tells the run at most once a second, and says when to stop."""
-    last = time.monotonic()
+def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any]:
+    """The recipe fitted on the fold's training rows, and what it makes of its training and validation rows."""
+    name = recipe_name(fold, needs)
+    with workspace.lock(name):
+        if not workspace.has(name):
+            _prepare(workspace, data, fold, needs)
+    return workspace.get(name), workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid")
 
-    def on_round(iteration: int, score: float | None) -> bool:
-        nonlocal last
-        if time.monotonic() - last >= 1:
-            last = time.monotonic()
-            on_event("round", {"number": number, "fold": fold + 1, "iteration": iteration, "score": score})
-        return clock.expired()
 
-    return on_round
+def recipe_name(fold: int, needs: features.Needs) -> str:
+    return f"recipe-{fold}-{hashlib.sha256(repr(needs).encode()).hexdigest()[:8]}"
+
+
+def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> None:
+    name, table = recipe_name(fold, needs), data.table if data.table is not None else workspace.get("table")
+    train, valid = data.part(fold)
+    recipe = features.build(data.plan, needs)
+    workspace.put_matrix(f"{name}-train", recipe.fit_transform(table.iloc[train], data.y[train]))
+    workspace.put_matrix(f"{name}-valid", recipe.transform(table.iloc[valid]) if len(valid) else np.empty((0, 0)))
+    workspace.put(name, recipe)
+
+
+class _Rounds:
+    """What a family calls after each round: tells the run now and then, and says when to stop."""
+
+    def __init__(self, task: Task, started: float, tell: Callable[[Any], None]) -> None:
+        self._task, self._tell, self._told, self.cut = task, tell, started, False
+        self._deadline = None if task.seconds is None else started + task.seconds
+
+    def __call__(self, iteration: int, score: float | None) -> bool:
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            self._tell({"number": self._task.number, "fold": self._task.fold + 1, "iteration": iteration, "score": score})
+        self.cut = self._deadline is not None and now >= self._deadline
+        return self.cut
+
+
+@dataclass
+class Tally:
+    """A trial while it grows: its fits as they come in."""
+
+    number: int
+    family: str
+    params: dict[str, Any]
+    fits: dict[tuple[int, int], Fit] = field(default_factory=dict)
+    asked: set[tuple[int, int]] = field(default_factory=set)
+    dropped: str = ""
+
+    def add(self, fit: Fit) -> None:
+        self.fits[fit.fold, fit.repeat] = fit
+
+    @property
+    def folds(self) -> dict[int, Fit]:
+        """The fits on folds that have predictions."""
+        return {fold: fit for (fold, _), fit in sorted(self.fits.items()) if fold != REFIT and fit.predicted is not None}
+
+    @property
+    def refits(self) -> list[Fit]:
+        return [fit for (fold, _), fit in sorted(self.fits.items()) if fold == REFIT and fit.state != "failed"]
+
+    @property
+    def failed(self) -> str:
+        """Why a fit of it failed, or nothing."""
+        return next((fit.message for fit in self.fits.values() if fit.state == "failed" and fit.fold != REFIT), "")
+
+    @property
+    def rounds(self) -> int:
+        return round(float(np.mean([fit.rounds for fit in self.folds.values()] or [0])))
+
+    @property
+    def seconds(self) -> float:
+        """What a fit on one fold takes."""
+        return float(np.mean([fit.seconds for fit in self.folds.values()] or [0]))
+
+    @property
+    def latency(self) -> float:
+        return float(np.mean([fit.latency for fit in self.folds.values()] or [0]))
+
+    def oof(self, data: TrainingData) -> np.ndarray:
+        """The out-of-fold predictions so far; a row that several folds validate (repeats) has their mean."""
+        shape = (len(data.rows), len(data.classes)) if data.classes else (len(data.rows),)
+        total, times = np.zeros(shape), np.zeros(len(data.rows))
+        for number, fit in self.folds.items():
+            valid = data.folds[number][1]
+            total[valid] += fit.predicted
+            times[valid] += 1
+        with np.errstate(invalid="ignore"):
+            return total / (times[:, None] if data.classes else times)
+
+    def trial(self, data: TrainingData) -> Trial:
+        """The trial as it stands."""
+        spent = round(sum(fit.seconds for fit in self.fits.values()), 3)
+        fits = tuple(self.fits.values())
+        if not self.folds:
+            return Trial(self.number, self.family, self.params, None, None, (), spent, "failed", self.failed, fits=fits)
+        plan, oof = data.plan, self.oof(data)
+        scores = tuple(float(fit.score) for fit in self.folds.values())
+        known = ~np.isnan(oof).reshape(len(oof), -1).any(axis=1)
+        score, pooled = float(np.nanmean(scores)), evaluate.score(plan.metric, data.y[known], oof[known])
+        low, high = evaluate.interval(plan.metric, data.y[known], oof[known], seed=plan.seed, resamples=60)
+        around = (score + low - pooled, score + high - pooled)
+        state = "dropped" if self.dropped else "complete"
+        return Trial(self.number, self.family, self.params, score, around, scores, spent, state, self.dropped, oof, self.latency, fits)
+
+
+def load_model(workspace: Workspace, fit: Fit, recipes: dict[str, Any], n_classes: int) -> FittedModel:
+    """The model of a finished fit. Models of the same fold and needs share one recipe, through `recipes`."""
+    name = recipe_name(fit.fold, fit.needs)
+    if name not in recipes:
+        recipes[name] = workspace.get(name)
+    estimator, present = workspace.get(f"model-{fit.key}")
+    return FittedModel(recipes[name], estimator, present, n_classes)

@@ -6,8 +6,9 @@ the step. `build(plan, needs)` lays the steps of a plan along each column and re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline import catalog
@@ -22,10 +23,13 @@ class Needs:
     scaled: bool = False
     missing: bool = False  # it takes missing numbers as they are
     sparse: bool = False  # it takes a CSR matrix
+    text: Literal["scores", "directions", "both"] = "directions"  # what a family gets that takes no CSR matrix
 
     @classmethod
-    def of(cls, facts: Any) -> Needs:
-        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse)
+    def of(cls, facts: Any, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
+        """What a family wants, in this configuration."""
+        text = "directions" if facts.sparse else params.get("text_as", "both" if facts.scaled else "scores")
+        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse, text)
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,26 @@ from pipeline.features import Needs, step
 @step(
     "tfidf",
     title="Words of a text (TF-IDF)",
-    help="Counts the words and word pairs of the training rows, weighted by how telling they are. Families that need few columns "
-    "get the main directions of these counts (truncated SVD) instead.",
+    help="Counts the words, word pairs and parts of words of the training rows, weighted by how telling they are. Families that need "
+    "few columns get what these counts alone say of the target (made out of fold), or their main directions (truncated SVD).",
     kinds=("text",),
     gives="numeric",
     default=True,
     order=70,
     params=(
         Param("max_features", "int", 20_000, "Most words", "The most frequent ones are kept.", 100, 200_000, log=True, tune=False),
-        Param("components", "int", 64, "Directions", "For families that take no sparse input.", 2, 500, tune=False),
+        Param("components", "int", 48, "Directions", "For families that take the main directions.", 2, 500, tune=False),
     ),
 )
 def tfidf(params: dict[str, Any], needs: Needs) -> Any:
-    from pipeline.features.transformers import TextColumns
+    from sklearn.pipeline import make_union
 
-    return TextColumns(max_features=params["max_features"], components=0 if needs.sparse else params["components"])
+    from pipeline.features.words import TextCounts, TextDirections, TextScores
+
+    if needs.sparse:
+        return TextCounts(params["max_features"])
+    directions = TextDirections(params["max_features"], params["components"])
+    if needs.text == "directions":
+        return directions
+    scores = TextScores(params["max_features"])
+    return make_union(scores, directions) if needs.text == "both" else scores

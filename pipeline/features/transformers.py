@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 OTHER = "(rare or new)"
 GAP = "(missing)"
@@ -147,55 +144,3 @@ class DateParts(TransformerMixin, BaseEstimator):
         if part == "days since 1970":
             return (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
         return getattr(dates.dt, {"weekday": "day_of_week", "day of year": "day_of_year"}.get(part, part)).astype("float64")
-
-
-class TextColumns(TransformerMixin, BaseEstimator):
-    """TF-IDF of each text column over words and word pairs; with `components`, its truncated SVD as a dense array.
-
-    A column without a single word in the training rows gives nothing. Missing text is empty text.
-    """
-
-    def __init__(self, max_features: int = 20_000, components: int = 0) -> None:
-        self.max_features = max_features
-        self.components = components
-
-    def fit(self, table: pd.DataFrame, y: object = None) -> TextColumns:
-        self.feature_names_in_ = np.asarray(table.columns, dtype=object)
-        self.n_features_in_ = table.shape[1]
-        self.made_ = {name: made for name in table.columns if (made := self._learn(_words(table[name]))) is not None}
-        return self
-
-    def transform(self, table: pd.DataFrame) -> sparse.csr_matrix | np.ndarray:
-        blocks = [self._apply(made, _words(table[name])) for name, made in self.made_.items()]
-        if self.components:
-            return np.hstack(blocks) if blocks else np.empty((len(table), 0))
-        return sparse.hstack(blocks, format="csr") if blocks else sparse.csr_matrix((len(table), 0))
-
-    def get_feature_names_out(self, names: object = None) -> np.ndarray:
-        return np.asarray([f"{name}: {word}" for name, made in self.made_.items() for word in self._outputs(made)], dtype=object)
-
-    def _learn(self, words: pd.Series) -> tuple[TfidfVectorizer, TruncatedSVD | None] | None:
-        vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), min_df=2 if len(words) > 200 else 1, max_features=self.max_features, sublinear_tf=True, dtype=np.float32
-        )
-        try:
-            counts = vectorizer.fit_transform(words)
-        except ValueError:  # scikit-learn's way to say that there is no word to count
-            return None
-        size = min(self.components, counts.shape[1] - 1)
-        return vectorizer, TruncatedSVD(size, random_state=0).fit(counts) if size > 0 else None
-
-    def _apply(self, made: tuple, words: pd.Series) -> sparse.csr_matrix | np.ndarray:
-        vectorizer, svd = made
-        counts = vectorizer.transform(words)
-        if svd is not None:
-            return svd.transform(counts)
-        return counts.toarray() if self.components else counts
-
-    def _outputs(self, made: tuple) -> list[str]:
-        vectorizer, svd = made
-        return list(vectorizer.get_feature_names_out()) if svd is None else [f"direction {i + 1}" for i in range(svd.n_components)]
-
-
-def _words(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), "").astype(str)

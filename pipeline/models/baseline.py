@@ -27,7 +27,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class Baseline(Estimator):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         if self.task == "regression":
             self.model_ = np.array([np.median(y) if self.params["centre"] == "median" else np.mean(y)])
         else:

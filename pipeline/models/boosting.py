@@ -16,6 +16,11 @@ EARLY_STOPPING = Param(
     "When off, the model learns from all rows for exactly the given number of rounds.",
 )  # fmt: skip
 
+TEXT_AS = Param(
+    "text_as", "choice", "scores", "Text as", choices=("scores", "directions", "both"), tune=False,
+    help="scores: what the text alone says of the target, made out of fold. directions: the main directions of its word counts.",
+)  # fmt: skip
+
 
 def rounds(default: int) -> Param:
     """The parameter `n_estimators`: not searched, because early stopping finds it."""

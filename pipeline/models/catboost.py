@@ -12,7 +12,7 @@ from pipeline.models.boosting import Boosted
 from pipeline.models.columns import Columns
 from pipeline.models.early_stopping import Watch
 from pipeline.models.estimator import Estimator
-from pipeline.models.facts import OnRound, Resources, family, require
+from pipeline.models.facts import OnRound, Preset, Resources, family, require
 
 OBJECTIVES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 PARAMS = (
@@ -29,9 +29,14 @@ PARAMS = (
     boosting.share("subsample", 0.8, "Rows a tree sees", "A smaller share makes trees differ, and is quicker.", 0.5),
     Param("random_strength", "float", 1.0, "Noise in the choice of splits", low=0.0, high=5.0,
           help="More noise makes the trees differ, against overfitting."),
-    boosting.rounds(3_000),
+    boosting.rounds(5_000),
     boosting.EARLY_STOPPING,
 )  # fmt: skip
+PORTFOLIO = (
+    Preset({}, 16, (0, 3_000)),
+    Preset({"learning_rate": 0.07}, 11, (3_000, 100_000)),
+    Preset({"learning_rate": 0.15, "depth": 8}, 20, (100_000, 10**9)),
+)
 
 
 @family(
@@ -40,6 +45,7 @@ PARAMS = (
     help="Boosted trees with ordered statistics of categories. Strong without tuning, above all with categories of many "
     "levels; takes several times as long as LightGBM.",
     params=PARAMS, order=50, categories="native", scaled=False, missing=True, sparse=False, speed="slow", iterative=True,
+    rounds="n_estimators", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("catboost", "The family CatBoost")
@@ -47,7 +53,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class CatBoost(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         self.columns_ = Columns(X)
         train, valid = self._parts(y)
         part = X.iloc[train] if hasattr(X, "iloc") else X[train]
@@ -56,8 +62,9 @@ class CatBoost(Boosted):
             return
         watch = Watch(on_round)
         self.model_ = self._make(self._most_rounds(len(valid)))
-        held = self._pool(X.iloc[valid] if hasattr(X, "iloc") else X[valid], y[valid]) if len(valid) else None
-        self.model_.fit(self._pool(part, y[train]), eval_set=held, use_best_model=False, callbacks=[_Follow(watch)], verbose=False)
+        weights = (None, None) if weight is None else (weight[train], weight[valid])
+        held = self._pool(X.iloc[valid] if hasattr(X, "iloc") else X[valid], y[valid], weights[1]) if len(valid) else None
+        self.model_.fit(self._pool(part, y[train], weights[0]), eval_set=held, use_best_model=False, callbacks=[_Follow(watch)], verbose=False)
         self.best_round_ = max(1, watch.best_round)
         if self.best_round_ < self.model_.tree_count_:
             self.model_.shrink(self.best_round_)
@@ -83,19 +90,19 @@ class CatBoost(Boosted):
             "logging_level": "Silent",
         })  # fmt: skip
 
-    def _pool(self, X: Any, y: np.ndarray | None = None) -> Any:
+    def _pool(self, X: Any, y: np.ndarray | None = None, weight: np.ndarray | None = None) -> Any:
         """CatBoost's table: floats as they are, categories as the text of their codes (missing has its own)."""
         import pandas as pd
         from catboost import Pool
 
         levels = self.columns_.levels
         if not levels:
-            return Pool(np.asarray(self.columns_.matrix(X), dtype=np.float32), y, thread_count=self.resources.threads)
+            return Pool(np.asarray(self.columns_.matrix(X), dtype=np.float32), y, weight=weight, thread_count=self.resources.threads)
         columns = {
             i: self.columns_.codes(X, i).astype(np.int32) if i in levels else X.iloc[:, i].to_numpy(np.float32, na_value=np.nan)
             for i in range(X.shape[1])
         }
-        return Pool(pd.DataFrame(columns), y, cat_features=list(levels), thread_count=self.resources.threads)
+        return Pool(pd.DataFrame(columns), y, weight=weight, cat_features=list(levels), thread_count=self.resources.threads)
 
     def _values(self, X: Any) -> np.ndarray:
         if self.model_ is None:

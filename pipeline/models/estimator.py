@@ -1,6 +1,6 @@
 """What every family's estimator shares: the scikit-learn contract, without importing scikit-learn before a fit.
 
-A family writes `_learn(X, y, on_round)` and `_values(X)`; this class turns labels into 0..K-1 and back, makes
+A family writes `_learn(X, y, weight, on_round)` and `_values(X)`; this class turns labels into 0..K-1 and back, makes
 probabilities that are finite and sum to one, keeps to its threads, and answers `clone` and `Pipeline`.
 """
 
@@ -23,14 +23,18 @@ class Estimator:
     def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
         self.task, self.params, self.resources = task, params, resources or Resources()
 
-    def fit(self, X: Any, y: Any, on_round: OnRound | None = None) -> Estimator:
-        """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit."""
+    def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None) -> Estimator:
+        """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit.
+
+        `sample_weight` says how much each row counts; only the ratios matter. Raises TrainingError when a weight is negative
+        or all are zero.
+        """
         with limited(self.resources.threads):
             self.n_features_in_ = X.shape[1]
-            target = self._target(y)
+            target, weight = self._target(y), _mean_one(sample_weight)
             self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
             if not self._single():
-                self._learn(X, target, on_round)
+                self._learn(X, target, weight, on_round)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -76,7 +80,7 @@ class Estimator:
         """A fold may hold a single class, or the same number everywhere: then every row gets it."""
         return self.constant_ is not None if self.task == "regression" else len(self.classes_) == 1
 
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         raise NotImplementedError
 
     def _values(self, X: Any) -> np.ndarray:
@@ -109,6 +113,16 @@ class Estimator:
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
         return f"{type(self).__name__}({self.task}: {changed})"
+
+
+def _mean_one(weight: Any) -> np.ndarray | None:
+    """The weights as float64 with mean 1, so that penalties keep their meaning; None when every row counts the same."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=np.float64)
+    if not len(weight) or weight.min() < 0 or not weight.sum() > 0:
+        raise TrainingError("The row weights must not be negative, nor all zero.", "Check the weight column, or leave the weights out.")
+    return None if (weight == weight[0]).all() else weight / weight.mean()
 
 
 def limited(threads: int) -> Any:

@@ -32,6 +32,20 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """A strong configuration that is tried before any search: `order` is its place in the queue over all families.
+
+    `rows` (from, to) are the sizes of table that it suits, `text` whether it is for tables with free text only.
+    """
+
+    params: Mapping[str, Any]
+    order: int
+    rows: tuple[int, int] = (0, 10**9)
+    tasks: tuple[str, ...] = TASKS
+    text: bool = False
+
+
+@dataclass(frozen=True)
 class FamilyFacts:
     """What the rest of Trainyard needs to know about a family.
 
@@ -40,7 +54,9 @@ class FamilyFacts:
     `default`: belongs in a first run. `iterative`: `fit` takes `on_round(iteration, score)`, where the score is minus
     the validation loss (log loss or RMSE; None when nothing is held back) and a true answer ends the fit.
     `device`: "cpu" (never an accelerator), "cuda", or "any" (CUDA or Apple's MPS). `max_rows`: it learns from a seeded
-    sample of that many rows where there are more. `supports` says whether what is installed here can use a device.
+    sample of that many rows where there are more. `rounds` is the parameter that says how many rounds a fit takes, of a
+    family with a parameter `early_stopping`: a refit on all rows sets both. `portfolio` are its strong configurations;
+    without one the defaults take its first turn. `supports` says whether what is installed here can use a device.
     """
 
     categories: Categories
@@ -52,6 +68,8 @@ class FamilyFacts:
     iterative: bool = False
     device: str = "cpu"
     max_rows: int | None = None
+    rounds: str | None = None
+    portfolio: tuple[Preset, ...] = ()
     supports: Callable[[str], bool] | None = None
 
 

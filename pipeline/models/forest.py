@@ -32,7 +32,7 @@ class Forest(Estimator):
 
     kind: str
 
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         from sklearn import ensemble
 
         make = getattr(ensemble, self.kind + ("Regressor" if self.task == "regression" else "Classifier"))

@@ -34,14 +34,14 @@ PARAMS = (
     title="Histogram boosting",
     help="The gradient boosting of scikit-learn: quick, close to LightGBM, needs no further package.",
     params=PARAMS, order=25, categories="codes", scaled=False, missing=True, sparse=False, speed="fast", default=False,
-    iterative=True,
+    iterative=True, rounds="n_estimators",
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     return HistBoosting(task, params, resources)
 
 
 class HistBoosting(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         train, valid = self._parts(y)
         model, watch = self._make(len(train)), Watch(on_round)
         most, trees = self._most_rounds(len(valid)), 0

@@ -34,7 +34,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class Neighbours(Estimator):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
         regression = self.task == "regression"

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.catalog import Param
 from pipeline.models.estimator import Estimator
-from pipeline.models.facts import OnRound, Resources, family
+from pipeline.models.facts import OnRound, Preset, Resources, family
 
 PARAMS = (
     Param("penalty", "float", 1.0, "Penalty", low=1e-3, high=1e3, log=True,
@@ -27,13 +27,19 @@ PARAMS = (
     help="A weighted sum of the columns: quick, easy to explain, hard to beat on text and on few rows. "
     "Finds no interactions by itself.",
     params=PARAMS, order=10, categories="onehot", scaled=True, missing=False, sparse=True, speed="fast",
+    portfolio=(
+        Preset({}, 1),
+        Preset({"penalty": 0.1}, 10, (0, 8_000)),
+        Preset({"penalty": 10.0}, 14, (0, 8_000)),
+        Preset({"penalty": 30.0}, 30, (8_000, 100_000)),
+    ),
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     return Linear(task, params, resources)
 
 
 class Linear(Estimator):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         from sklearn.exceptions import ConvergenceWarning
 
         self.centre_, self.scale_ = 0.0, 1.0

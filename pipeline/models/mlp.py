@@ -46,7 +46,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 class Network(Estimator):
     """`model_` holds float32 arrays only: `layers` [(weights, bias)], and the quantile bins of the number columns."""
 
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         from pipeline.models.nets.mlp import train
 
         X = _tame(X)

@@ -39,7 +39,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class SVM(Estimator):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         regression, seed = self.task == "regression", self.resources.seed
         rows = sample_rows(y, self._most_rows(), seed, classes=not regression)
         X, y = X[rows], y[rows]

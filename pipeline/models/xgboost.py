@@ -10,9 +10,10 @@ from pipeline.catalog import Param
 from pipeline.errors import TrainingError
 from pipeline.models import boosting
 from pipeline.models.boosting import Boosted
+from pipeline.models.columns import Columns
 from pipeline.models.early_stopping import Watch
 from pipeline.models.estimator import Estimator
-from pipeline.models.facts import OnRound, Resources, family, require
+from pipeline.models.facts import OnRound, Preset, Resources, family, require
 
 OBJECTIVES = {
     "binary": ("binary:logistic", "logloss"),
@@ -36,6 +37,13 @@ PARAMS = (
     boosting.rounds(5_000),
     boosting.EARLY_STOPPING,
 )  # fmt: skip
+CLASSES, NUMBERS = ("binary", "multiclass"), ("regression",)
+PORTFOLIO = (
+    Preset({"learning_rate": 0.08, "max_depth": 6, "min_child_weight": 1.0, "subsample": 0.65, "colsample": 0.9}, 26, (0, 3_000), CLASSES),
+    Preset({"learning_rate": 0.06, "max_depth": 6, "min_child_weight": 1.0, "subsample": 0.65, "colsample": 0.7}, 17, (3_000, 100_000), CLASSES),
+    Preset({"learning_rate": 0.05, "max_depth": 9, "min_child_weight": 2.0, "subsample": 0.7, "colsample": 0.9}, 17, (0, 100_000), NUMBERS),
+    Preset({"learning_rate": 0.1, "grow_policy": "lossguide", "max_leaves": 511}, 18, (100_000, 10**9)),
+)
 
 
 def supports(device: str) -> bool:
@@ -50,8 +58,8 @@ def supports(device: str) -> bool:
     title="XGBoost",
     help="Boosted trees, grown level by level. Sees categories as numbers ordered by frequency, so it errs differently "
     "from LightGBM and CatBoost. Can use an NVIDIA GPU.",
-    params=PARAMS, order=30, categories="codes", scaled=False, missing=True, sparse=False, speed="medium", iterative=True,
-    device="cuda", supports=supports,
+    params=PARAMS, order=30, categories="native", scaled=False, missing=True, sparse=False, speed="medium", iterative=True,
+    device="cuda", supports=supports, rounds="n_estimators", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("xgboost", "The family XGBoost")
@@ -64,19 +72,29 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class XGBoost(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         import xgboost
 
         train, valid = self._parts(y)
         watch = Watch(on_round)
         threads, options = self.resources.threads, self._options()
-        data = xgboost.QuantileDMatrix(X[train], y[train], nthread=threads)
-        held = [(xgboost.QuantileDMatrix(X[valid], y[valid], nthread=threads, ref=data), "valid")] if len(valid) else []
+        matrix = self._remember(X)
+        weights = (None, None) if weight is None else (weight[train], weight[valid])
+        data = xgboost.QuantileDMatrix(matrix[train], y[train], weight=weights[0], nthread=threads)
+        held = []
+        if len(valid):
+            held = [(xgboost.QuantileDMatrix(matrix[valid], y[valid], weight=weights[1], nthread=threads, ref=data), "valid")]
         most = self._most_rounds(len(valid))
         booster = xgboost.train(options, data, most, evals=held, callbacks=[_follow(watch)], verbose_eval=False)
         self.best_round_ = max(1, watch.best_round)
         self.model_ = booster[: self.best_round_]
         self.model_.set_param({"device": "cpu", "nthread": threads})  # whoever scores need not have the GPU
+
+    def _remember(self, X: Any) -> np.ndarray:
+        """The training table as a matrix, levels numbered by how often they occur; the numbering is kept."""
+        self.columns_ = Columns(X)
+        self.ranks_ = {i: self.columns_.frequency_order(X, i) for i in self.columns_.levels}
+        return self.columns_.matrix(X, self.ranks_)
 
     def _options(self) -> dict[str, Any]:
         objective, metric = self._objective(OBJECTIVES)
@@ -98,7 +116,7 @@ class XGBoost(Boosted):
         }
 
     def _values(self, X: Any) -> np.ndarray:
-        return self.model_.inplace_predict(X, validate_features=False)
+        return self.model_.inplace_predict(self.columns_.matrix(X, self.ranks_), validate_features=False)
 
 
 def _follow(watch: Watch) -> Any:

@@ -1,0 +1,427 @@
+"""Where the work of a run is done: one process per slot, each kept warm, each with its own threads.
+
+A slot does one task at a time. When its process dies (killed, out of memory, a crash in a library) that one task is
+tried again in a fresh process, and no other task notices: a process pool would lose all that was queued.
+`submit` hands out `concurrent.futures.Future`; a task is a function that can be imported, and its arguments.
+
+On Linux the slots are forked from a small process that has imported the libraries once (`nursery`): a new slot is there
+in milliseconds and shares their memory. Elsewhere each slot is a process of its own. Neither ever runs the caller's script again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import importlib
+import importlib.util
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pipeline.device import cores
+from pipeline.errors import TrainyardError, WorkerDied
+
+ROOT = Path(__file__).resolve().parents[1]
+WARM = ("pandas", "pyarrow", "scipy.sparse", "sklearn.pipeline", "sklearn.compose", "sklearn.linear_model", "pipeline.trials", "lightgbm", "xgboost", "catboost")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
+TRIES = 2
+FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not survive a fork
+Tell = Callable[[Any], None]
+
+
+def make_executor(address: str | None = None, *, slots: int | None = None) -> LocalExecutor | InlineExecutor:
+    """The executor at an address: None for processes on this machine, "inline" for this process itself.
+
+    Raises TrainyardError for an address that nothing here can serve.
+    """
+    if address is None:
+        return LocalExecutor(slots or cores())
+    if address == "inline":
+        return InlineExecutor()
+    raise TrainyardError(f"There is no executor at {address!r}.", "Leave the address out to use this machine, or use 'inline'.")
+
+
+class InlineExecutor:
+    """Does each task at once in the calling process: for debugging, and for families that only this process knows."""
+
+    slots = 1
+    threads = 1
+
+    def __init__(self) -> None:
+        self._watched: dict[int, Any] = {}
+
+    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(task(*args, tell=tell or _nobody))
+        except Exception as error:  # noqa: BLE001 - whoever asks the future gets it
+            future.set_exception(error)
+        return future
+
+    def warm(self) -> None:
+        """Nothing to start."""
+
+    def cancel(self, future: Future) -> None:
+        """Nothing is under way between two calls."""
+
+    def usage(self) -> dict[str, float]:
+        """What this process uses now."""
+        return _usage(self._watched)
+
+    def interrupt(self) -> None:
+        """Nothing is under way between two calls."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class LocalExecutor:
+    """`slots` processes with `threads` threads each. Closing it, or the end of this process, ends them."""
+
+    def __init__(self, slots: int, threads: int | None = None) -> None:
+        self.slots = slots
+        self.threads = threads or max(1, cores() // slots)
+        self._queue: deque[_Task] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._watched: dict[int, Any] = {}
+        self._nursery = _Nursery(self.threads) if FORKS else None
+        self._slots = [_Slot(number, self._start) for number in range(slots)]
+        self._pumps = [threading.Thread(target=self._pump, args=(slot,), name=f"slot-{slot.number}", daemon=True) for slot in self._slots]
+        for pump in self._pumps:
+            pump.start()
+
+    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None) -> Future:
+        """Do `task(*args, tell=...)` in the first free slot. What the task tells on its way arrives at `tell`, in a thread of ours.
+
+        The future raises what the task raised, or WorkerDied when its process died twice.
+        """
+        asked = _Task(task, args, tell or _nobody)
+        with self._changed:
+            self._queue.append(asked)
+            self._changed.notify()
+        return asked.future
+
+    def warm(self) -> None:
+        """Start all processes now, without waiting for them."""
+        for slot in self._slots:
+            slot.start()
+
+    def cancel(self, future: Future) -> None:
+        """End one task, whether it listens or not; its future raises Interrupted."""
+        for slot in self._slots:
+            slot.cancel(future)
+
+    def usage(self) -> dict[str, float]:
+        """What our processes use now: `cpu` in cores, `memory` in bytes with shared pages counted once."""
+        return _usage(self._watched)
+
+    def interrupt(self) -> None:
+        """Drop what is queued and kill what is under way; their futures are cancelled. The slots come back fresh."""
+        with self._changed:
+            while self._queue:
+                self._queue.popleft().future.cancel()
+        for slot in self._slots:
+            slot.interrupt()
+
+    def close(self) -> None:
+        """End the processes. Futures that are not done are cancelled."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.interrupt()
+        for slot in self._slots:
+            slot.kill()
+        if self._nursery:
+            self._nursery.close()
+
+    def _start(self) -> tuple[Connection, int | subprocess.Popen]:
+        return self._nursery.fork() if self._nursery else _spawn(self.threads)
+
+    def _pump(self, slot: _Slot) -> None:
+        """The life of one slot as this process sees it: take a task, have it done, take the next."""
+        while True:
+            with self._changed:
+                while not self._queue and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                asked = self._queue.popleft()
+            if asked.future.set_running_or_notify_cancel():
+                slot.do(asked)
+
+
+class _Task:
+    def __init__(self, function: Callable[..., Any], args: tuple, tell: Tell) -> None:
+        self.payload = pickle.dumps((function, args), protocol=5)
+        self.tell, self.future = tell, Future()
+
+
+class _Slot:
+    """One process and the connection to it; used by one pump at a time."""
+
+    def __init__(self, number: int, start: Callable[[], tuple[Connection, Any]]) -> None:
+        self.number, self._start_process = number, start
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._process: int | subprocess.Popen | None = None
+        self._interrupted = False
+        self._task: _Task | None = None
+
+    def start(self) -> None:
+        with self._lock:
+            if self._connection is None:
+                self._connection, self._process = self._start_process()
+
+    def do(self, asked: _Task) -> None:
+        """Have the task done; a process that dies is replaced, and the task tried again once."""
+        self._interrupted, self._task = False, asked
+        asked.future.slot = self.number
+        try:
+            for _ in range(TRIES):
+                try:
+                    self.start()
+                    self._converse(asked)
+                    return
+                except (EOFError, OSError):
+                    self.kill()
+                    if self._interrupted:
+                        asked.future.set_exception(Interrupted("The task was interrupted."))
+                        return
+            asked.future.set_exception(WorkerDied(
+                f"The process of this fit died {TRIES} times, as a rule because the memory ran out.",
+                "Use fewer rows or columns, fewer slots, or a machine with more memory.",
+            ))  # fmt: skip
+        finally:
+            self._task = None
+
+    def interrupt(self) -> None:
+        """End the task that is under way, if any."""
+        if self._task:
+            self.cancel(self._task.future)
+
+    def cancel(self, future: Future) -> None:
+        if self._task and self._task.future is future:
+            self._interrupted = True
+            self.kill()
+
+    def kill(self) -> None:
+        with self._lock:
+            if self._connection is None:
+                return
+            _end(self._process)
+            self._connection.close()
+            self._connection = self._process = None
+
+    def _converse(self, asked: _Task) -> None:
+        connection = self._connection
+        if connection is None:
+            raise EOFError
+        connection.send_bytes(asked.payload)
+        while True:
+            kind, value = pickle.loads(connection.recv_bytes())
+            if kind == "told":
+                asked.tell(value | {"slot": self.number} if isinstance(value, dict) else value)
+            elif kind == "done":
+                return asked.future.set_result(value)
+            else:
+                return asked.future.set_exception(value)
+
+
+class Interrupted(Exception):
+    """The task was under way when everybody was asked to stop."""
+
+
+class _Nursery:
+    """The process that slots are forked from, as its parent sees it."""
+
+    def __init__(self, threads: int) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket, self._lock = ours, threading.Lock()
+        with theirs:
+            self._process = _popen(["--nursery", str(theirs.fileno())], theirs.fileno(), threads)
+
+    def fork(self) -> tuple[Connection, int]:
+        """A new slot: the connection to it and its process id."""
+        ours, theirs = socket.socketpair()
+        with self._lock, theirs:
+            socket.send_fds(self._socket, [b"fork"], [theirs.fileno()])
+            answer = self._socket.recv(64)
+        if not answer:
+            ours.close()
+            raise EOFError
+        return Connection(ours.detach()), int(answer)
+
+    def close(self) -> None:
+        self._socket.close()
+        with contextlib.suppress(ProcessLookupError):  # gone already, which is what is wanted
+            self._process.kill()
+        self._process.wait()
+
+
+def _spawn(threads: int) -> tuple[Connection, subprocess.Popen]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = _popen(["--slot", str(theirs.fileno())], theirs.fileno(), threads)
+    return Connection(ours.detach()), process
+
+
+def _popen(words: Sequence[str], fd: int, threads: int) -> subprocess.Popen:
+    """A fresh interpreter of ours that inherits one descriptor. stdin is nobody's; what it writes goes where ours goes."""
+    limits = dict.fromkeys(THREADS, str(threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "pipeline.executor", *words]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(fd,), env={**os.environ, **limits, "PYTHONPATH": path})
+
+
+def _end(process: int | subprocess.Popen | None) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it died by itself
+        if isinstance(process, int):
+            os.kill(process, signal.SIGKILL)
+        elif process is not None:
+            process.kill()
+            process.wait()
+
+
+def _usage(watched: dict[int, Any]) -> dict[str, float]:
+    """CPU and memory of this process and all below it; `watched` remembers them, because use is told between two looks."""
+    import psutil
+
+    here = psutil.Process()
+    alive = {p.pid: watched.get(p.pid, p) for p in [here, *here.children(recursive=True)]}
+    watched.clear()
+    watched.update(alive)
+    cpu = memory = 0.0
+    for process in alive.values():
+        with contextlib.suppress(psutil.Error, OSError):  # it ended while we looked
+            cpu += process.cpu_percent() / 100
+            memory += _own_memory(process)
+    return {"cpu": round(cpu, 2), "memory": memory}
+
+
+def _own_memory(process: Any) -> float:
+    """Bytes, each shared page divided by those that share it, where the system tells (Linux)."""
+    if sys.platform == "linux":
+        with open(f"/proc/{process.pid}/smaps_rollup") as lines:
+            return next((float(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return float(process.memory_info().rss)
+
+
+def _nobody(value: Any) -> None:
+    """Who listens when nobody does."""
+
+
+def nursery(fd: int) -> None:
+    """The life of a nursery: import the libraries, then fork a slot for each request, until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which decides what becomes of us
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries dead slots
+    warm_up()
+    with socket.socket(fileno=fd) as parent:
+        while True:
+            message, fds, _, _ = socket.recv_fds(parent, 64, 1)
+            if not message:
+                os._exit(0)  # the slots die with us
+            pid = os.fork()
+            if pid == 0:
+                parent.close()
+                _slot_of_nursery(fds[0])
+            os.close(fds[0])
+            parent.send(str(pid).encode())
+
+
+def _slot_of_nursery(fd: int) -> None:
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        faulthandler.register(signal.SIGUSR1)  # where a slot that hangs is can be asked for
+        _die_with_parent()
+        serve(Connection(fd))
+    finally:
+        os._exit(0)
+
+
+def warm_up() -> None:
+    """Import what fits need, so that no slot pays for it. A broken library is told by the fit that needs it."""
+    for name in WARM:
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
+def serve(connection: Connection) -> None:
+    """The life of a slot: do what comes in, tell what it says on the way, answer with the result or the error."""
+    while True:
+        try:
+            function, args = pickle.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        _send(connection, *_done(function, args, partial(_send, connection, "told")))
+
+
+def _done(function: Callable[..., Any], args: tuple, tell: Tell) -> tuple[str, Any]:
+    try:
+        return "done", function(*args, tell=tell)
+    except MemoryError:
+        raise  # this process is in no state to go on; its death is retried, then told
+    except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+        return "failed", _picklable(error)
+
+
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:  # noqa: BLE001 - an exception of a library that cannot travel is told in words
+        return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+
+
+def _send(connection: Connection, kind: str, value: Any) -> None:
+    connection.send_bytes(pickle.dumps((kind, value), protocol=5))
+
+
+def _die_with_parent() -> None:
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+Executor = LocalExecutor | InlineExecutor
+_shared: LocalExecutor | None = None
+_shared_lock = threading.Lock()
+
+
+def shared() -> LocalExecutor:
+    """The executor of this process, started at the first call and kept warm for the next."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = LocalExecutor(cores())
+            atexit.register(_shared.close)
+        return _shared
+
+
+def main(words: Sequence[str]) -> None:
+    """`python -m pipeline.executor --nursery FD` or `--slot FD`: never called by a person."""
+    kind, fd = words[0], int(words[1])
+    if kind == "--nursery":
+        nursery(fd)
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        warm_up()
+        serve(Connection(fd))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

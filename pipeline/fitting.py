@@ -1,0 +1,143 @@
+"""The loop of a run: every slot is kept busy with the next fit of the schedule until there is none, the time is over, or somebody stops it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+from pipeline import catalog, trials
+from pipeline.executor import Executor, Interrupted
+from pipeline.errors import TrainyardError
+from pipeline.schedule import Schedule
+from pipeline.trials import REFIT, Fit, Tally, Task
+from pipeline.workspace import Workspace
+
+POLL_SECONDS = 0.2
+USAGE_SECONDS = 2.0
+GRACE_SECONDS = 0.5  # past the end of the time: for fits that are writing their result
+OVERDUE = 1.5  # times its seconds: a fit that nothing can interrupt from inside is ended from outside
+
+
+@dataclass
+class Journal:
+    """What a run says while it works. Fits speak from several threads; the listener hears one thing at a time."""
+
+    listener: Callable[[str, dict], None]
+    warnings: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def say(self, kind: str, payload: dict) -> None:
+        with self._lock:
+            self.listener(kind, payload)
+
+    def phase(self, phase: str, message: str) -> None:
+        self.say("phase", {"phase": phase, "message": message})
+
+    def warn(self, message: str) -> None:
+        """Say something once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            self.say("warning", {"message": message})
+
+
+class Fitting:
+    """One run's fits. `run` returns when nothing is left to do."""
+
+    def __init__(self, schedule: Schedule, workspace: Workspace, executor: Executor, journal: Journal) -> None:
+        self.schedule, self.workspace, self.executor, self.journal = schedule, workspace, executor, journal
+        self._open: dict[Future, tuple[Task, float]] = {}
+        self._slots = executor.slots
+        self._best: tuple[int, float | None] | None = None
+        self._looked = time.monotonic()
+
+    def run(self) -> None:
+        """Fit until the schedule has nothing more. Fits that are under way when the time is over, or when somebody stops, are dropped."""
+        clock = self.schedule.clock
+        while not clock.should_stop():
+            self._fill()
+            if not self._open:
+                return
+            for future in wait(self._open, POLL_SECONDS, FIRST_COMPLETED).done:
+                self._take(future, *self._open.pop(future))
+            if clock.left() < -GRACE_SECONDS:
+                break
+            self._end_overdue()
+            self._look_around()
+        self.executor.interrupt()
+        for future in wait(self._open).done:
+            self._take(future, *self._open.pop(future))
+
+    def _fill(self) -> None:
+        while len(self._open) < self._slots and (task := self.schedule.next()):
+            tally = self.schedule.tallies[task.number]
+            if not tally.fits and len(tally.asked) == 1:
+                title = catalog.get("family", task.family).title
+                self.journal.phase("training", f"Trial {task.number}: {title}")
+                self.journal.say("trial_started", {"number": task.number, "family": task.family, "params": task.params})
+            future = self.executor.submit(trials.fit, str(self.workspace.path), task, tell=self._told)
+            self._open[future] = (task, time.monotonic())
+
+    def _take(self, future: Future, task: Task, began: float) -> None:
+        """What came of a task becomes part of its trial, and is told."""
+        try:
+            fit = future.result()
+        except (Interrupted, CancelledError):
+            return self._ended_early(task, began)
+        except TrainyardError as error:  # its process died twice: fewer at a time from now on
+            self._slots = max(1, self._slots // 2)
+            fit = Fit(task.number, task.family, task.fold, task.key, "failed", round(time.monotonic() - began, 3), message=str(error))
+        self._add(fit, task, began, getattr(future, "slot", 0))
+
+    def _ended_early(self, task: Task, began: float) -> None:
+        if self.schedule.clock.should_stop() or self.schedule.clock.left() <= 0:
+            return
+        seconds = round(time.monotonic() - began, 3)
+        reason = f"ended after {seconds:.0f} s, its share of the time"
+        self._add(Fit(task.number, task.family, task.fold, task.key, "failed", seconds, message=reason, repeat=task.repeat), task, began)
+
+    def _add(self, fit: Fit, task: Task, began: float, slot: int = 0) -> None:
+        tally = self.schedule.add(replace(fit, target_rounds=task.rounds or 0))
+        what = "refit" if fit.fold == REFIT else "fold"
+        told = {"number": fit.number, "family": fit.family, "what": what, "fold": fit.fold + 1, "score": fit.score, "state": fit.state}
+        told |= {"slot": slot, "began": round(began - self.schedule.clock.began, 3), "seconds": fit.seconds, "rounds": fit.rounds}
+        self.journal.say("fit", told)
+        self._report(tally, fit)
+
+    def _report(self, tally: Tally, fit: Fit) -> None:
+        """Tell the trial as it stands, the best so far, and how far the run is."""
+        title = catalog.get("family", fit.family).title
+        if fit.state == "failed":
+            self.journal.warn(f"{title} could not be fitted: {fit.message}")
+        if fit.degraded:
+            self.journal.warn(f"{title}: {fit.degraded}")
+        if fit.fold != REFIT:
+            self.journal.say("trial", {"trial": tally.trial(self.schedule.data)})
+        best = self.schedule.best()
+        if best and best.folds:
+            score = sum(f.score for f in best.folds.values()) / len(best.folds)
+            if self._best != (best.number, score):
+                self._best = (best.number, score)
+                self.journal.say("best", {"number": best.number, "family": best.family, "score": score, "metric": self.schedule.plan.metric})
+        done, left = self.schedule.progress()
+        self.journal.say("progress", {"progress": round(min(max(done, 0), 1), 4), "eta_seconds": left, "trials": len(self.schedule.tallies)})
+
+    def _told(self, said: Any) -> None:
+        self.journal.say("round", said)
+
+    def _end_overdue(self) -> None:
+        """A fit that does not look at the clock is ended from outside when it has had its time and half as much again."""
+        now = time.monotonic()
+        for future, (task, began) in self._open.items():
+            if task.seconds is not None and now - began > OVERDUE * task.seconds + 1:
+                self.executor.cancel(future)
+
+    def _look_around(self) -> None:
+        """Now and then: what the fits use, and how long the run has worked, for one that goes on after a kill."""
+        if time.monotonic() - self._looked >= USAGE_SECONDS:
+            self._looked = time.monotonic()
+            self.workspace.put("elapsed", self.schedule.clock.spent + self._looked - self.schedule.clock.began)
+            self.journal.say("usage", self.executor.usage())

@@ -1,0 +1,206 @@
+"""What a run ends with: the most accurate model and the fast one, how good they are, and every family beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import catalog, evaluate
+from pipeline.data.schema import Schema
+from pipeline.errors import TrainingError
+from pipeline.plan import Plan
+from pipeline.predictor import Predictor, blend
+from pipeline.schedule import Schedule, whole_enough
+from pipeline.trials import Fit, Tally, TrainingData, Trial, load_model
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
+MOST_LATENCY = 0.06  # seconds per 1,000 rows of an ensemble's models: slower members are left out
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model that a run offers: its predictor, and its predictions of the training rows by models that have not seen them.
+
+    `rows` are the training rows that `oof` is for, and `latency` is in seconds per 1,000 rows.
+    """
+
+    name: str
+    predictor: Predictor
+    rows: np.ndarray
+    oof: np.ndarray
+    latency: float
+
+
+@dataclass(frozen=True)
+class Members:
+    """The trials of a result with their weights, on the folds that all of them have."""
+
+    tallies: list[Tally]
+    weights: np.ndarray
+    rows: np.ndarray
+    oof: np.ndarray
+
+
+def choose(schedule: Schedule) -> tuple[Members, Members]:
+    """The members of the most accurate result, and the single trial of the fast one. Raises TrainingError when nothing was finished."""
+    best = schedule.best()
+    if best is None:
+        failed = "; ".join(f"{t.family}: {t.failed}" for t in schedule.tallies if t.failed)
+        raise TrainingError(
+            f"No model was finished{f' ({failed})' if failed else ''}.", "Give the run more time, or choose quicker families such as linear."
+        )
+    folds = [f for f in schedule.compared if f in best.folds]
+    among, found = schedule.blend(folds)
+    if not found:
+        alone = _alone(schedule, best)
+        return alone, alone
+    among, found = _weighed_again(schedule, folds, among, found)
+    single = _alone(schedule, among[found.single])
+    if not found.earned:
+        return single, single
+    kept = _quick_enough(among, found.weights)
+    rows, _ = schedule.rows(_shared(among))
+    return Members([among[i] for i in kept], found.weights[kept] / found.weights[kept].sum(), rows, found.crossed), single
+
+
+def _shared(tallies: Sequence[Tally]) -> list[int]:
+    return sorted(set.intersection(*(set(t.folds) for t in tallies)))
+
+
+def _weighed_again(schedule: Schedule, folds: list[int], among: list[Tally], found: Any) -> tuple[list[Tally], Any]:
+    """The members weighed on all the folds that every one of them has: more rows than the race had."""
+    members = [t for t, w in zip(among, found.weights, strict=True) if w > 0 or t is among[found.single]]
+    shared = _shared(members)
+    if len(shared) <= len(folds):
+        return members, schedule.blend(folds, members)[1]
+    return members, schedule.blend(shared, members)[1]
+
+
+def _quick_enough(tallies: Sequence[Tally], weights: np.ndarray) -> list[int]:
+    """The positions of the members whose models together predict quickly enough, the most useful for their time first."""
+    order = sorted(np.flatnonzero(weights > 0), key=lambda i: -weights[i] / (_latency(tallies[i]) + 1e-4))
+    kept, spent = [], 0.0
+    for i in order:
+        if not kept or spent + _latency(tallies[i]) <= MOST_LATENCY:
+            kept.append(int(i))
+            spent += _latency(tallies[i])
+    return sorted(kept)
+
+
+def _latency(tally: Tally) -> float:
+    return tally.latency * max(1, len(models_of(tally)))
+
+
+def _alone(schedule: Schedule, tally: Tally) -> Members:
+    rows, _ = schedule.rows(sorted(tally.folds))
+    return Members([tally], np.ones(1), rows, tally.oof(schedule.data)[rows])
+
+
+def models_of(tally: Tally) -> list[tuple[Fit, float]]:
+    """The fits whose models predict for a trial, and how much each counts: its refits, and its folds."""
+    refits = [(fit, REFIT_COUNTS) for fit in tally.refits if whole_enough(fit)]
+    return refits + [(fit, 1.0) for fit in tally.folds.values()]
+
+
+def result(name: str, members: Members, schedule: Schedule, workspace: Workspace, schema: Schema, recipes: dict) -> Result:
+    """Load the models of the members into a predictor."""
+    data, models, weights, latency = schedule.data, [], [], 0.0
+    for tally, weight in zip(members.tallies, members.weights, strict=True):
+        fits = models_of(tally)
+        fits = fits[:1] if name == "fast" else fits
+        total = sum(count for _, count in fits)
+        for fit, count in fits:
+            models.append(load_model(workspace, fit, recipes, len(data.classes)))
+            weights.append(float(weight * count / total))
+            latency += tally.latency
+    predictor = _predictor(data, schema, members, models, weights)
+    return Result(name, predictor, members.rows, members.oof, latency)
+
+
+def _predictor(data: TrainingData, schema: Schema, members: Members, models: list, weights: list[float]) -> Predictor:
+    plan, first = data.plan, members.tallies[int(np.argmax(members.weights))]
+    about: dict[str, Any] = {"family": first.family, "params": first.params, "trial": first.number, "metric": plan.metric}
+    about |= {"score": evaluate.score(plan.metric, data.y[members.rows], members.oof), "plan": plan.fingerprint(), "dataset": plan.dataset}
+    about |= {"training_rows": len(data.rows), "folds": len(data.folds), "models": len(models)}
+    about["members"] = [
+        {"trial": t.number, "family": t.family, "weight": float(w), "folds": len(t.folds), "refits": len(t.refits)}
+        for t, w in zip(members.tallies, members.weights, strict=True)
+    ]
+    unused = tuple(name for name in schema.names if name not in plan.features)
+    return Predictor(plan.task, plan.target, schema.only(plan.features), tuple(models), data.classes, unused, about, tuple(weights))
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Rows that no trial has seen; used once, by `judge`. There may be none."""
+
+    table: pd.DataFrame
+    y: np.ndarray
+    rows: np.ndarray
+
+
+def judge(data: TrainingData, holdout: Holdout, results: Sequence[Result], baseline: Trial | None) -> dict[str, Any]:
+    """How good the first result is, by every metric with an interval: on the holdout (when there is one) and out of fold.
+
+    "results" says of each result what it reaches on both and how quick it is, so that accuracy and speed can be weighed.
+    """
+    plan, best, classes = data.plan, results[0], [str(label) for label in data.classes]
+    predicted = [blend(r.predictor.models, r.predictor.weights, holdout.table) if len(holdout.rows) else None for r in results]
+    facts: dict[str, Any] = {"task": plan.task, "metric": plan.metric, "classes": classes, "positive": plan.positive, "target": plan.target}
+    about = best.predictor.about
+    facts |= {"family": about["family"], "trial": about["trial"], "params": about["params"], "members": about["members"], "folds": len(data.folds)}
+    facts["baseline"] = _guesses(plan, data, holdout, baseline) if baseline else None
+    facts["cv"] = evaluate.judge(plan.task, data.y[best.rows], best.oof, classes)
+    if len(holdout.rows):
+        facts["holdout"] = evaluate.judge(plan.task, holdout.y, predicted[0], classes)
+    facts["results"] = [_offered(plan, data, holdout, r, p) for r, p in zip(results, predicted, strict=True)]
+    return facts
+
+
+def _offered(plan: Plan, data: TrainingData, holdout: Holdout, result: Result, predicted: np.ndarray | None) -> dict[str, Any]:
+    about = result.predictor.about
+    said = {"name": result.name, "family": about["family"], "members": about["members"], "models": about["models"], "latency": result.latency}
+    said["cv"] = evaluate.score(plan.metric, data.y[result.rows], result.oof)
+    said["holdout"] = None if predicted is None else evaluate.score(plan.metric, holdout.y, predicted)
+    return said
+
+
+def _guesses(plan: Plan, data: TrainingData, holdout: Holdout, baseline: Trial) -> dict[str, Any]:
+    """What the baseline reaches by every metric: out of fold, and on the holdout with the mean of its fold models."""
+    known = ~np.isnan(baseline.oof.reshape(len(baseline.oof), -1)).any(axis=1)
+    guesses = baseline.oof[known]
+    rows = {"cv": (data.y[known], guesses)}
+    if len(holdout.rows):
+        rows["holdout"] = (holdout.y, np.repeat(guesses.mean(axis=0, keepdims=True), len(holdout.y), axis=0))
+    metrics = catalog.entries("metric", plan.task)
+    return {"cv": baseline.score, "metrics": {part: {m.name: m.make(y, p) for m in metrics} for part, (y, p) in rows.items()}}
+
+
+def leaderboard(plan: Plan, data: TrainingData, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The best trial of each family, best first. `tied` says that the difference to the first, on the rows of both, is within noise."""
+    best: dict[str, Trial] = {}
+    for trial in trials:
+        if trial.score is not None and (trial.family not in best or evaluate.better(plan.metric, trial.score, best[trial.family].score)):
+            best[trial.family] = trial
+    sign = -1 if catalog.get("metric", plan.metric).facts.greater else 1
+    ranked = sorted(best.values(), key=lambda trial: (sign * trial.score, trial.number))
+    return [_board_row(plan, data, trial, ranked[0]) for trial in ranked]
+
+
+def _board_row(plan: Plan, data: TrainingData, trial: Trial, first: Trial) -> dict[str, Any]:
+    row = {"family": trial.family, "title": catalog.get("family", trial.family).title, "score": trial.score}
+    row |= {"interval": list(trial.interval), "seconds": trial.seconds, "trial": trial.number, "params": trial.params}
+    tied = trial is first or _tied(plan, data, trial, first)
+    return row | {"fold_scores": list(trial.fold_scores), "tied": tied, "baseline": trial.family == "baseline"}
+
+
+def _tied(plan: Plan, data: TrainingData, trial: Trial, first: Trial) -> bool:
+    known = ~np.isnan((trial.oof + first.oof).reshape(len(data.rows), -1)).any(axis=1)
+    return evaluate.tied(plan.metric, data.y[known], trial.oof[known], first.oof[known], seed=plan.seed)

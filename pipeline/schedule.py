@@ -1,0 +1,329 @@
+"""Which fit next: what a budget buys. Breadth first, on one fold; then all rows and more folds for those that earn a place.
+
+`ByTrials` is exactly repeatable: its decisions depend on scores alone, made at fixed points. `ByTime` spends seconds: it
+learns from finished fits what a fit costs, races configurations on the first folds, gives long fits a deadline, and
+spends what is left on the members of the ensemble, in the order of what a second buys. How many folds a configuration
+gets is thus a matter of what they cost (measured: at a minute, one fold of ten and a refit on all rows beat eight folds).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline import catalog, ensemble, evaluate, search
+from pipeline.models import Resources, device_for
+from pipeline.plan import Plan
+from pipeline.trials import REFIT, REFIT_ROUNDS, Fit, Tally, Task, TrainingData
+
+GENERATION = 4  # proposals of a budget in trials that are made at once; the number of cores must not change what is tried
+MEMBERS = 6  # at most, of an ensemble that is refitted in a budget in trials
+CANDIDATES = 16  # the best so many trials are weighed
+RACE_SHARE = 0.42  # of the time: then the members get the rest
+RACE_SHARE_LARGE = 0.8
+LARGE = 100_000  # rows
+CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
+CAP_SHARE_SLOW = 0.28
+RUNG_ROWS = 600  # informative rows that a configuration is judged on before it is dropped or kept
+CLEARLY = 3.0  # standard errors behind the leader
+REPEATS = 3  # refits of a member with other seeds, when time is left
+REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
+WHOLE_ENOUGH = 0.8  # of its rounds: a refit that the clock cut earlier is not used
+MOST_TRIALS = ((400, 12), (1_000, 20), (2_500, 40), (10_000, 100))  # rows, configurations: small tables are protected from over-tuning
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When to stop: a monotonic time, or because somebody asks. `deadline=None` never runs out."""
+
+    began: float
+    deadline: float | None
+    should_stop: Callable[[], bool]
+    spent: float = 0.0  # seconds of an earlier attempt
+
+    def left(self) -> float:
+        return float("inf") if self.deadline is None else self.deadline - time.monotonic()
+
+    def used(self) -> float:
+        """The share of the time that has passed, 0 to 1; 0 without a deadline."""
+        return 0.0 if self.deadline is None else (self.spent + time.monotonic() - self.began) / max(1e-9, self.whole)
+
+    @property
+    def whole(self) -> float:
+        return float("inf") if self.deadline is None else self.spent + self.deadline - self.began
+
+
+@dataclass
+class Schedule:
+    """The tallies of a run, and what all ways to spend a budget share."""
+
+    data: TrainingData
+    clock: Clock
+    resources: Resources
+    tallies: list[Tally] = field(default_factory=list)
+
+    @property
+    def plan(self) -> Plan:
+        return self.data.plan
+
+    def next(self) -> Task | None:
+        """The next fit to start, or None: nothing now, or nothing at all when no fit is under way."""
+        raise NotImplementedError
+
+    def add(self, fit: Fit) -> Tally:
+        """Take a finished fit; return the trial that it belongs to."""
+        tally = self.tallies[fit.number]
+        tally.add(fit)
+        return tally
+
+    def progress(self) -> tuple[float, float | None]:
+        """How much of the budget is spent (0 to 1), and the seconds that are left, where they are known."""
+        raise NotImplementedError
+
+    def start(self, proposal: search.Proposal) -> Tally:
+        tally = Tally(proposal.number, proposal.family, proposal.params)
+        self.tallies.append(tally)
+        return tally
+
+    def past(self) -> list[search.Past]:
+        """What the strategy may know: every trial with a score, its loss on the folds that all of them have."""
+        return [search.Past(t.family, t.params, self._known_loss(t), t.latency or None, "finished" if t.fits else "running") for t in self.tallies]
+
+    def task(self, tally: Tally, fold: int, seconds: float | None = None, repeat: int = 0) -> Task:
+        """A fit of that trial on a fold, or on all rows with the rounds that its folds have found."""
+        entry = catalog.get("family", tally.family)
+        tally.asked.add((fold, repeat))
+        rounds = max(1, round(tally.rounds * REFIT_ROUNDS)) if fold == REFIT and entry.facts.rounds and tally.rounds else None
+        seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
+        device = device_for(entry, self.resources.device)
+        resources = Resources(self.resources.threads, seed, device)
+        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds)
+
+    def candidates(self, folds: Sequence[int]) -> list[Tally]:
+        """The best trials that have all these folds, best first."""
+        having = [t for t in self.tallies if t.family != "baseline" and not t.failed and all(f in t.folds for f in folds)]
+        return sorted(having, key=lambda t: (self._loss(t, folds), t.number))[:CANDIDATES]
+
+    def blend(self, folds: Sequence[int], among: Sequence[Tally] | None = None) -> tuple[list[Tally], ensemble.Blend | None]:
+        """The candidates on these folds and how they are best weighed."""
+        among = list(among if among is not None else self.candidates(folds))
+        if not among:
+            return [], None
+        rows, parts = self.rows(folds)
+        predictions = [t.oof(self.data)[rows] for t in among]
+        return among, ensemble.blend(self.plan.metric, self.data.y[rows], predictions, parts, seed=self.plan.seed)
+
+    @property
+    def compared(self) -> list[int]:
+        """The folds that trials are ranked on: scores on different rows do not compare."""
+        return list(range(len(self.data.folds)))
+
+    def best(self) -> Tally | None:
+        """The trial with the best score on the folds that trials are ranked on; of equals the earliest.
+
+        A trial that lacks some of these folds comes first only when none has them all.
+        """
+        found = [t for t in self.tallies if t.folds and not t.failed]
+        lacking = {t.number: sum(f not in t.folds for f in self.compared) for t in found}
+        return min(found, key=lambda t: (lacking[t.number], self._loss(t, self.compared), t.number), default=None)
+
+    def rows(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The rows that these folds validate, and which fold does (the first, where folds repeat)."""
+        part = np.full(len(self.data.rows), -1)
+        for fold in reversed(folds):
+            part[self.data.folds[fold][1]] = fold
+        rows = np.flatnonzero(part >= 0)
+        return rows, part[rows]
+
+    def _loss(self, tally: Tally, folds: Sequence[int]) -> float:
+        """The mean over those of these folds that it has, turned so that smaller is better."""
+        scores = [fit.score for fold, fit in tally.folds.items() if fold in folds]
+        if not scores or not np.isfinite(scores).all():
+            return float("inf")
+        greater = catalog.get("metric", self.plan.metric).facts.greater
+        return float(-np.mean(scores) if greater else np.mean(scores))
+
+    def _known_loss(self, tally: Tally) -> float | None:
+        loss = self._loss(tally, self.compared)
+        return loss if np.isfinite(loss) else None
+
+
+class ByTrials(Schedule):
+    """A number of trials on every fold, then refits of the best ones: the same on every machine, whatever is killed."""
+
+    def __init__(self, *args: object, **named: object) -> None:
+        super().__init__(*args, **named)
+        self._steps = self._all()
+        self._waiting: list[Task] = []
+        self._open = 0
+
+    def next(self) -> Task | None:
+        if not self._waiting and not self._open:
+            self._waiting = next(self._steps, [])
+        if not self._waiting:
+            return None
+        self._open += 1
+        return self._waiting.pop(0)
+
+    def add(self, fit: Fit) -> Tally:
+        self._open -= 1
+        return super().add(fit)
+
+    def progress(self) -> tuple[float, float | None]:
+        done, whole = len(self.tallies) - 1, self.plan.search.trials
+        finished = [t for t in self.tallies if len(t.folds) == len(self.data.folds)]
+        pace = float(np.mean([t.seconds for t in finished[1:]] or [0])) * len(self.data.folds)
+        return min(1.0, max(0, len(finished) - 1) / whole), pace * (whole - done) if finished[1:] else None
+
+    def _all(self) -> Iterator[list[Task]]:
+        """The run as steps; the fits of one step may be done in any order."""
+        trials, folds = self.plan.search.trials + 1, range(len(self.data.folds))  # the baseline is extra
+        while len(self.tallies) < trials:
+            new = []
+            for proposal in search.propose(self.plan, self.past(), len(self.data.rows), min(GENERATION, trials - len(self.tallies))):
+                new.append(self.start(proposal))
+            if not new:
+                break
+            for fold in folds:
+                yield [self.task(t, fold) for t in new if not t.failed and not self._pruned(t)]
+        among, blend = self.blend(list(folds))
+        if blend:
+            chosen = sorted(range(len(among)), key=lambda i: -blend.weights[i])[:MEMBERS]
+            keep = {i for i in chosen if blend.weights[i] > 0} | {blend.single}
+            yield [self.task(among[i], REFIT) for i in sorted(keep)]
+
+    def _pruned(self, tally: Tally) -> bool:
+        if not tally.dropped and tally.folds and tally.family != "baseline":
+            others = [t for t in self.tallies if t is not tally and len(t.folds) == len(self.data.folds) and t.family != "baseline"]
+            tally.dropped = search.pruned(self.plan, _oriented(self.plan, tally), [_oriented(self.plan, t) for t in others]) or ""
+        return bool(tally.dropped)
+
+
+def _oriented(plan: Plan, tally: Tally) -> list[float]:
+    """The scores by fold, turned so that greater is better."""
+    sign = 1 if catalog.get("metric", plan.metric).facts.greater else -1
+    return [sign * fit.score for fit in tally.folds.values()]
+
+
+class ByTime(Schedule):
+    """Seconds, spent where they buy the most."""
+
+    def __init__(self, *args: object, **named: object) -> None:
+        super().__init__(*args, **named)
+        self._members: list[tuple[Tally, float]] = []
+        self._weighed = -1
+        self._rung = list(range(rung(self.data)))
+
+    @property
+    def compared(self) -> list[int]:
+        return self._rung
+
+    def next(self) -> Task | None:
+        if self.clock.left() <= 0:
+            return None
+        return self._judged_further() or self._race() or self._deepened() or self._tuned() or self._repeated()
+
+    def progress(self) -> tuple[float, float | None]:
+        return min(1.0, self.clock.used()), max(0.0, self.clock.left())
+
+    def _race(self) -> Task | None:
+        """A new configuration, on the first fold only."""
+        large = len(self.data.rows) > LARGE
+        if self.clock.used() > (RACE_SHARE_LARGE if large else RACE_SHARE) and self.best() is not None:
+            return None
+        return self._proposed(tuned=not large and self.clock.used() < RACE_SHARE)
+
+    def _tuned(self) -> Task | None:
+        """Another configuration, when the members have all they can use."""
+        return self._proposed(tuned=True) if self._fits(self._typical()) else None
+
+    def _proposed(self, tuned: bool) -> Task | None:
+        queued = len(self.tallies) < search.first_turns(self.plan, len(self.data.rows))
+        if not queued and (not tuned or len(self.tallies) >= self._most()):
+            return None
+        proposals = search.propose(self.plan, self.past(), len(self.data.rows), 1)
+        return self.task(self.start(proposals[0]), 0, self._cap(proposals[0].family)) if proposals else None
+
+    def _most(self) -> int:
+        return next((most for rows, most in MOST_TRIALS if len(self.data.rows) <= rows), 10_000)
+
+    def _cap(self, family: str) -> float:
+        slow = catalog.get("family", family).facts.speed == "slow" or len(self.data.rows) > LARGE
+        return min(self.clock.left(), self.clock.whole * (CAP_SHARE_SLOW if slow else CAP_SHARE))
+
+    def _judged_further(self) -> Task | None:
+        """The next of the first few folds of a trial that is not clearly behind, where one fold says too little."""
+        for tally in self.tallies:
+            if tally.failed or tally.dropped or tally.family == "baseline" or 0 not in tally.folds:
+                continue
+            fold = next((f for f in self._rung if (f, 0) not in tally.asked), None)
+            if fold is None or not self._fits(tally.seconds):
+                continue
+            tally.dropped = self._behind(tally)
+            if not tally.dropped:
+                return self.task(tally, fold, self._cap(tally.family))
+        return None
+
+    def _behind(self, tally: Tally) -> str:
+        """Why a trial is given no more folds: row by row, its loss is clearly higher than the leader's."""
+        leader = self.best()
+        if leader is None or leader is tally:
+            return ""
+        common = [f for f in tally.folds if f in leader.folds]
+        rows, _ = self.rows(common)
+        more = evaluate.row_losses(self.data.y[rows], tally.oof(self.data)[rows]) - evaluate.row_losses(
+            self.data.y[rows], leader.oof(self.data)[rows]
+        )
+        error = more.std() / np.sqrt(len(rows))
+        behind = more.mean() / error if error > 0 else 0.0
+        title = catalog.get("family", leader.family).title
+        return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {len(rows):,} rows." if behind > CLEARLY else ""
+
+    def _deepened(self) -> Task | None:
+        """What a member of the ensemble still lacks: first its refit on all rows, then one more fold for each."""
+        self._weigh()
+        wanted = [(t, REFIT) for t, _ in self._members]
+        wanted += [(t, fold) for fold in range(len(self.data.folds)) for t, _ in self._members]
+        for tally, fold in wanted:
+            if (fold, 0) not in tally.asked and self._fits(tally.seconds * (REFIT_COST if fold == REFIT else 1)):
+                return self.task(tally, fold, self.clock.left())
+        return None
+
+    def _repeated(self) -> Task | None:
+        """Another refit with another seed: steadier predictions for time that would be left over."""
+        for repeat in range(1, REPEATS):
+            for tally, _ in self._members:
+                if (REFIT, repeat) not in tally.asked and self._fits(tally.seconds * REFIT_COST):
+                    return self.task(tally, REFIT, self.clock.left(), repeat)
+        return None
+
+    def _weigh(self) -> None:
+        """Choose the members anew when trials have come in: by weight for what their fits cost."""
+        ready = [t for t in self.tallies if all(f in t.folds for f in self._rung)]
+        if len(ready) == self._weighed:
+            return
+        self._weighed = len(ready)
+        among, blend = self.blend(self._rung if ready[1:] else [0])
+        if blend:
+            weighed = [(t, float(w)) for t, w in zip(among, blend.weights, strict=True) if w > 0 or t is among[blend.single]]
+            self._members = sorted(weighed, key=lambda pair: -(pair[1] + 0.02) / np.sqrt(pair[0].seconds + 1e-3))
+
+    def _fits(self, seconds: float) -> bool:
+        return seconds * 1.1 < self.clock.left()
+
+    def _typical(self) -> float:
+        return float(np.median([t.seconds for t in self.tallies[1:] if t.folds] or [0]))
+
+
+def rung(data: TrainingData) -> int:
+    """How many of the first folds a configuration is judged on: as many as it takes for enough informative rows."""
+    own = max(1, ensemble.informative(data.y[data.folds[0][1]]))
+    return int(min(len(data.folds), max(1, -(-RUNG_ROWS // own))))
+
+
+def whole_enough(fit: Fit) -> bool:
+    """Whether a refit has the rounds that it was meant to have, or nearly."""
+    return fit.state == "complete" or fit.rounds >= WHOLE_ENOUGH * fit.target_rounds
