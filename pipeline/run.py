@@ -17,7 +17,7 @@ import numpy as np
 from pipeline import catalog, evaluate, explain, features, search
 from pipeline.data import infer
 from pipeline.data.schema import Column, Schema
-from pipeline.data.splits import holdout_and_folds
+from pipeline.data.splits import divide
 from pipeline.device import choose, cores
 from pipeline.errors import PlanError, TrainingError
 from pipeline.models import Resources
@@ -156,11 +156,11 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     if len(kept) < len(rows):
         warn(f"{len(rows) - len(kept):,} repeated rows were left out before the split.")
     y, classes = encode(plan, table[plan.target].iloc[kept], schema[plan.target])
-    held, folds = holdout_and_folds(y, classes=bool(classes), holdout=plan.split.holdout, folds=plan.split.folds, seed=plan.seed)
-    train = np.setdiff1d(np.arange(len(kept)), held)
-    place = np.full(len(kept), -1)
+    count = plan.split.count(len(kept))
+    division = divide(plan.split, table.iloc[kept], y, classes=bool(classes), seed=plan.seed, folds=count, features=plan.features)
+    train, held, place = division.train, division.holdout, np.full(len(kept), -1)
     place[train] = np.arange(len(train))
-    folds = [place[fold] for fold in folds]
+    folds = [place[valid] for _, valid in division.folds]
     seen = table[plan.features]
     data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes)
     if classes and len(np.unique(y[train])) < 2:
