@@ -85,6 +85,8 @@ def apply(
     proportion instead. Raises PlanError, with numbers, where a method would do harm, and MissingPackage.
     """
     entry = catalog.get("balance", spec.method)
+    if not np.issubdtype(np.asarray(y).dtype, np.integer) and "regression" not in entry.tasks:
+        raise PlanError(f"{entry.title} is for classes, and the target is a number.", "Choose As they are, or weights from a column.")
     values = None
     if entry.facts.reads_column:
         if raw_rows is None or spec.column not in raw_rows:
@@ -116,7 +118,7 @@ def _categorical(X: Any, given: Sequence[int] | None) -> tuple[int, ...]:
         return tuple(given)
     if not hasattr(X, "dtypes"):
         return ()
-    return tuple(i for i, kind in enumerate(X.dtypes) if str(kind) in ("category", "object", "str", "string", "bool", "boolean"))
+    return tuple(i for i, kind in enumerate(X.dtypes) if str(kind) == "category")
 
 
 def take(X: Any, rows: np.ndarray) -> Any:

@@ -134,7 +134,7 @@ def _with_new(part: Part, wanted: dict[int, int], neighbours: int, cats: tuple[i
     if issparse(part.X):
         made, classes = _sampler(asked, ()).fit_resample(part.X[rows], part.y[rows])
         return vstack([part.X, made[len(rows) :]], format="csr").astype(part.X.dtype), np.r_[part.y, classes[len(rows) :]]
-    plain = _Plain.of(part.X.iloc[rows] if hasattr(part.X, "iloc") else part.X[rows], cats)
+    plain = _Plain.of(part.X.iloc[rows] if hasattr(part.X, "iloc") else part.X[rows], cats, len(members))
     made, classes = _sampler(asked, cats).fit_resample(plain.numbers, part.y[rows])
     new = plain.back(made[len(rows) :])
     joined = pd.concat([part.X, new], ignore_index=True) if hasattr(part.X, "iloc") else np.vstack([part.X, new.astype(part.X.dtype)])
@@ -164,17 +164,18 @@ class _Plain:
     gappy: np.ndarray
 
     @classmethod
-    def of(cls, X: Any, cats: tuple[int, ...]) -> _Plain:
+    def of(cls, X: Any, cats: tuple[int, ...], members: int) -> _Plain:
+        """`members`: how many rows, from the first, the scale is taken from."""
         if hasattr(X, "iloc"):
-            values = np.column_stack([c.cat.codes if isinstance(c.dtype, pd.CategoricalDtype) else c for _, c in X.items()]).astype(
-                "float64"
-            )
+            columns = [c.cat.codes if isinstance(c.dtype, pd.CategoricalDtype) else c for _, c in X.items()]
+            values = np.column_stack(columns).astype("float64")
         else:
             values = np.asarray(X, dtype="float64")
         gaps = np.isnan(values)
-        known = np.maximum((~gaps).sum(axis=0), 1)
-        mean = np.where(gaps, 0, values).sum(axis=0) / known
-        scale = np.sqrt((np.where(gaps, 0, values - mean) ** 2).sum(axis=0) / known)
+        own, unknown = values[:members], gaps[:members]
+        known = np.maximum((~unknown).sum(axis=0), 1)
+        mean = np.where(unknown, 0, own).sum(axis=0) / known
+        scale = np.sqrt((np.where(unknown, 0, own - mean) ** 2).sum(axis=0) / known)
         mean[list(cats)], scale[list(cats)] = 0, 1
         scale[scale == 0] = 1
         gappy = np.flatnonzero(gaps.any(axis=0) & ~np.isin(np.arange(values.shape[1]), cats))
