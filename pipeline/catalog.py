@@ -21,6 +21,7 @@ PROVIDERS = {
     "metric": "pipeline.evaluate",
     "check": "pipeline.quality",
     "strategy": "pipeline.search",
+    "balance": "pipeline.balance",
     "export": "pipeline.export",
 }
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline import catalog
-from pipeline.data.schema import Kind, Schema
+from pipeline.data.schema import Column, Kind, Schema
+from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, WAYS, default_folds, default_holdout, own
 from pipeline.errors import PlanError, TrainyardError
 
 VERSION = 1
@@ -57,10 +58,35 @@ class Fix(Part):
 
 
 class Split(Part):
-    """`holdout` is a share of the rows, touched once, at the end; `folds` divide the rest."""
+    """How rows are judged. `holdout` is a share of the rows, touched once, at the end; `folds` divide the rest.
 
-    holdout: float = Field(0.2, gt=0, lt=1)
-    folds: int = Field(5, ge=2, le=20)
+    With `holdout=0` no row is held out, and the evaluation rests on out-of-fold predictions alone. `folds=None` leaves
+    their number to the engine. `repeats` divides anew with other seeds. `column` has the groups, the times or the parts,
+    for the strategies that need one. `gap` is the time left free before a validation part or the holdout, `embargo`
+    the time after an earlier validation part that later folds do not learn from: days for dates, else the column's unit.
+    `nested` asks for an outer loop that repeats the whole selection (see `pipeline.nested`).
+    """
+
+    strategy: Literal["auto", "kfold", "stratified", "leave_one_out", "group", "stratified_group", "time", "column"] = "auto"
+    holdout: float = Field(0.2, ge=0, lt=1)
+    folds: int | None = Field(None, ge=2, le=20)
+    repeats: int = Field(1, ge=1, le=10)
+    column: str | None = None
+    gap: float = Field(0, ge=0)
+    embargo: float = Field(0, ge=0)
+    nested: bool = False
+
+    def count(self, rows: int) -> int:
+        """How many folds: the number that is set, else what suits so many rows."""
+        return self.folds or default_folds(rows, self.strategy)
+
+
+class Balance(Part):
+    """What is done about rare classes, on training rows alone: a method of the catalogue; `column` has the weights, for one that reads them."""
+
+    method: str = "none"
+    params: dict[str, Any] = Field(default_factory=dict)
+    column: str | None = None
 
 
 class FamilySpec(Part):
@@ -104,6 +130,7 @@ class Plan(Part):
     recipe: tuple[StepSpec, ...] = ()
     fixes: tuple[Fix, ...] = ()
     split: Split = Split()
+    balance: Balance = Balance()
     families: tuple[FamilySpec, ...] = ()
     search: Search = Search(seconds=60)
     seed: int = Field(0, ge=0, lt=2**31)
@@ -120,10 +147,10 @@ class Plan(Part):
         columns = tuple(_column_plan(c) for c in schema.columns if c.name != target)
         recipe = tuple(StepSpec(step=e.name) for e in catalog.entries("step") if e.facts.default)
         families = tuple(FamilySpec(family=e.name) for e in catalog.entries("family", task) if e.facts.default)
-        folds = 5 if schema.rows <= 100_000 else 3
+        split = Split(holdout=default_holdout(schema.rows))
         return cls(
             dataset=dataset, target=target, task=task, metric=DEFAULT_METRIC[task], positive=positive, columns=columns,
-            recipe=recipe, split=Split(folds=folds), families=families,
+            recipe=recipe, split=split, families=families,
         )  # fmt: skip
 
     @classmethod
@@ -143,9 +170,22 @@ class Plan(Part):
 
     @property
     def features(self) -> list[str]:
-        """The columns that the model sees: roles, less what an accepted fix leaves out."""
-        ignored = {name for fix in self.fixes for name in fix.ignore}
-        return [c.name for c in self.columns if c.role == "feature" and c.name not in ignored]
+        """The columns that the model sees: roles, less what is set aside."""
+        aside = self.set_aside
+        return [c.name for c in self.columns if c.role == "feature" and c.name not in aside]
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """Columns that the model does not see whatever their role, and why: an accepted fix, the split, the weights.
+
+        A group would teach the model its members, and a new one has no rows yet; a time may be a feature.
+        """
+        aside = {name: fix.title for fix in self.fixes for name in fix.ignore}
+        if self.split.column and WAYS[self.split.strategy].column in ("group", "own"):
+            aside[self.split.column] = "divides the rows, so the model does not see it"
+        if self.balance.column:
+            aside[self.balance.column] = "weights the rows, so the model does not see it"
+        return aside
 
     @property
     def steps(self) -> tuple[StepSpec, ...]:
@@ -175,7 +215,8 @@ class Plan(Part):
 
     def problems(self, schema: Schema) -> list[Problem]:
         """Everything that stands in the way, each with the page that mends it; empty when the plan can run."""
-        return [*_target_problems(self, schema), *_column_problems(self, schema), *_name_problems(self), *_budget_problems(self)]
+        found = [*_target_problems(self, schema), *_column_problems(self, schema), *_split_problems(self, schema)]
+        return [*found, *_name_problems(self), *_balance_problems(self, schema), *_budget_problems(self)]
 
     def require(self, schema: Schema) -> None:
         """Raise PlanError with all problems, if there are any."""
@@ -253,10 +294,12 @@ def _target_problems(plan: Plan, schema: Schema) -> list[Problem]:
 
 
 def _too_few_rows(plan: Plan, known: int) -> list[Problem]:
-    need = max(20, 4 * plan.split.folds)
+    folds = plan.split.count(known)
+    need = max(20, 4 * folds)
     if known >= need:
         return []
-    message = f"There are {known} rows with a known target; {plan.split.folds} folds and a holdout need at least {need}."
+    held = " and a holdout" if plan.split.holdout else ""
+    message = f"There are {known} rows with a known target; {folds} folds{held} need at least {need}."
     return [Problem(message=message, hint="Add rows, or use fewer folds.", page="models")]
 
 
@@ -264,10 +307,145 @@ def _column_problems(plan: Plan, schema: Schema) -> list[Problem]:
     found = []
     for column in plan.columns:
         if column.name not in schema:
-            found.append(Problem(message=f"The plan has a column {column.name!r} that the table lacks.", hint="Save the roles again.", page="features"))
+            found.append(
+                Problem(
+                    message=f"The plan has a column {column.name!r} that the table lacks.", hint="Save the roles again.", page="features"
+                )
+            )
     if not plan.features:
-        found.append(Problem(message="No column is left for the model to learn from.", hint="Give at least one column the role 'feature'.", page="features"))
+        found.append(
+            Problem(
+                message="No column is left for the model to learn from.",
+                hint="Give at least one column the role 'feature'.",
+                page="features",
+            )
+        )
     return found
+
+
+def _split_problems(plan: Plan, schema: Schema) -> list[Problem]:
+    """What does not fit in how the rows are divided; each is mended on the Models page."""
+    split, way = plan.split, WAYS[plan.split.strategy]
+    column = next((c for c in schema.columns if c.name == split.column), None)
+    if column is None:
+        found = [*_missing_column(split, way.column is not None, schema)]
+    else:
+        found = {"group": _group_problems, "time": _time_problems, "own": _own_problems, None: _unused_column}[way.column](
+            plan, column, schema
+        )
+        if column.name == plan.target:
+            found = [(f"The target {plan.target!r} cannot also divide the rows.", "Choose another column.")]
+    if (split.gap or split.embargo) and way.column != "time":
+        found.append(
+            (f"A gap or an embargo is set, and {way.title!r} does not go by time.", "Set both to 0, or choose Time-ordered and its column.")
+        )
+    if split.repeats > 1 and not way.repeats:
+        found.append((f"{way.title!r} gives the same folds each time, and {split.repeats} repeats are set.", "Set the repeats to 1."))
+    return [Problem(message=message, hint=hint, page="models") for message, hint in [*found, *_loop_problems(plan, schema)]]
+
+
+def _missing_column(split: Split, needed: bool, schema: Schema) -> list[tuple[str, str]]:
+    title = WAYS[split.strategy].title
+    if split.column:
+        return [
+            (
+                f"The rows are to be divided by {split.column!r}, which is not in the table.",
+                f"The columns are {', '.join(schema.names[:20])}.",
+            )
+        ]
+    return [(f"{title!r} needs a column to divide the rows by.", "Choose the column.")] if needed else []
+
+
+def _unused_column(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
+    """A column is set, and the strategy shuffles without it."""
+    title = WAYS[plan.split.strategy].title
+    if column.dtype == "datetime":
+        return [(f"A time column, {column.name!r}, is set, and {title!r} shuffles the rows: a model would be judged on a past "
+                 "whose future it has learned.", "Choose Time-ordered, or clear the column.")]  # fmt: skip
+    return [
+        (
+            f"{title!r} does not use the column {column.name!r} that is set.",
+            "Choose By group, Time-ordered or My own column, or clear the column.",
+        )
+    ]
+
+
+def _group_problems(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
+    if column.dtype == "datetime":
+        return [(f"{column.name!r} is a time, and {WAYS[plan.split.strategy].title!r} shuffles its groups: a model would be judged on a past "
+                 "whose future it has learned.", "Choose Time-ordered: rows of one time stay together there too.")]  # fmt: skip
+    groups, folds = column.unique + (column.missing > 0), plan.split.count(schema.rows)
+    need = folds + (plan.split.holdout > 0)
+    if groups >= need:
+        return []
+    held = " and a holdout" if plan.split.holdout else ""
+    return [
+        (
+            f"The column {column.name!r} has {groups:,} groups; {folds} folds{held} need at least {need}.",
+            "Use fewer folds, or another column.",
+        )
+    ]
+
+
+def _time_problems(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
+    if column.dtype not in ("datetime", "int", "float"):
+        return [(f"The column {column.name!r} is {column.kind}; a time is a date or a number.", "Choose a column of dates or numbers.")]
+    if column.missing:
+        return [(f"{column.missing:,} of {schema.rows:,} rows have no time in {column.name!r}, so they have no place in the order.",
+                 "Choose a column that is known in every row, or fill it in the file.")]  # fmt: skip
+    folds = plan.split.count(schema.rows)
+    need = folds + 1 + (plan.split.holdout > 0)
+    if column.unique < need:
+        return [(f"The column {column.name!r} has {column.unique:,} different times; {folds} folds in time need at least {need}.",
+                 "Use fewer folds, or a finer time.")]  # fmt: skip
+    return []
+
+
+def _own_problems(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
+    if column.missing:
+        return [(f"{column.missing:,} of {schema.rows:,} rows have no value in the split column {column.name!r}.", own.EXPECTED)]
+    if column.dtype in ("datetime", "float") or column.unique > own.MOST_FOLDS + 1:
+        return [
+            (
+                f"The column {column.name!r} is {column.kind} with {column.unique:,} different values; it does not say where a row goes.",
+                own.EXPECTED,
+            )
+        ]
+    try:
+        parts = (
+            own.read(column.name, [level == "True" for level in column.levels] if column.dtype == "bool" else column.levels)
+            if column.levels
+            else {}
+        )
+    except PlanError as error:
+        return [(str(error), error.hint)]
+    if plan.split.nested and any(isinstance(part, str) for part in parts.values()):
+        return [
+            (
+                f"A nested loop needs several parts to judge by in turn; {column.name!r} marks one.",
+                "Use the numbers of folds, or no nested loop.",
+            )
+        ]
+    return []
+
+
+def _loop_problems(plan: Plan, schema: Schema) -> list[tuple[str, str]]:
+    """Leave-one-out beyond what can be paid for."""
+    rows = round(schema.rows * (1 - plan.split.holdout))
+    if plan.split.strategy != "leave_one_out" or rows <= MOST_LEFT_OUT_ONE_BY_ONE:
+        return []
+    families = max(1, len(plan.families))
+    return [(f"Leave one out of {rows:,} rows is {rows:,} fits of every configuration, {rows * families:,} for one of each family; "
+             f"it is offered up to {MOST_LEFT_OUT_ONE_BY_ONE:,} rows.", "Choose 10 folds: the score is nearly the same.")]  # fmt: skip
+
+
+def _balance_problems(plan: Plan, schema: Schema) -> list[Problem]:
+    """What the chosen method itself says about this plan; an unknown name is told with the other names."""
+    known = {entry.name: entry for entry in catalog.entries("balance", plan.task)}
+    if plan.balance.method not in known or plan.target not in schema:
+        return []
+    refusals = known[plan.balance.method].facts.refusals(plan, schema)
+    return [Problem(message=message, hint=hint, page="models") for message, hint in refusals]
 
 
 def _name_problems(plan: Plan) -> list[Problem]:
@@ -275,6 +453,7 @@ def _name_problems(plan: Plan) -> list[Problem]:
     asked = [("step", s.step, s.params, "features") for s in plan.steps]
     asked += [("family", f.family, f.params, "models") for f in plan.families]
     asked += [("metric", plan.metric, {}, "models"), ("strategy", plan.search.strategy, {}, "tuning")]
+    asked += [("balance", plan.balance.method, plan.balance.params, "models")]
     found = []
     for kind, name, params, page in asked:
         try:
@@ -293,5 +472,9 @@ def _budget_problems(plan: Plan) -> list[Problem]:
     if not plan.families:
         found.append(Problem(message="No model family is chosen.", hint="Choose at least one family.", page="models"))
     if (plan.search.trials is None) == (plan.search.seconds is None):
-        found.append(Problem(message="The budget must be either a number of trials or a number of seconds.", hint="Set one of the two.", page="tuning"))
+        found.append(
+            Problem(
+                message="The budget must be either a number of trials or a number of seconds.", hint="Set one of the two.", page="tuning"
+            )
+        )
     return found

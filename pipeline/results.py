@@ -156,6 +156,7 @@ def judge(data: TrainingData, holdout: Holdout, results: Sequence[Result], basel
     facts: dict[str, Any] = {"task": plan.task, "metric": plan.metric, "classes": classes, "positive": plan.positive, "target": plan.target}
     about = best.predictor.about
     facts |= {"family": about["family"], "trial": about["trial"], "params": about["params"], "members": about["members"], "folds": len(data.folds)}
+    facts["split"] = data.split
     facts["baseline"] = _guesses(plan, data, holdout, baseline) if baseline else None
     facts["cv"] = evaluate.judge(plan.task, data.y[best.rows], best.oof, classes)
     if len(holdout.rows):

@@ -19,7 +19,7 @@ import numpy as np
 from pipeline import catalog, executor, explain, features, results
 from pipeline.data import infer
 from pipeline.data.schema import Column, Schema
-from pipeline.data.splits import holdout_and_folds
+from pipeline.data.splits import divide
 from pipeline.device import choose
 from pipeline.errors import PlanError
 from pipeline.fitting import Fitting, Journal
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 RESERVE = 0.04  # of a budget in seconds: for putting the models together and judging them
 LEAST_RESERVE = 1.5  # seconds, but never more than a quarter of the budget
 ELAPSED = "elapsed"
+FOLDS_OF_TRIALS = 5
 
 
 @dataclass(frozen=True)
@@ -193,24 +194,25 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     if len(kept) < len(rows):
         warn(f"{len(rows) - len(kept):,} repeated rows were left out before the split.")
     y, classes = encode(plan, table[plan.target].iloc[kept], schema[plan.target])
-    held, folds = holdout_and_folds(y, classes=bool(classes), holdout=plan.split.holdout, folds=_folds(plan, len(kept)), seed=plan.seed)
-    train = np.setdiff1d(np.arange(len(kept)), held)
-    place = np.full(len(kept), -1)
+    division = divide(plan.split, table.iloc[kept], y, classes=bool(classes), seed=plan.seed, folds=_folds(plan, len(kept)), features=plan.features)
+    train, held, place = division.train, division.holdout, np.full(len(kept), -1)
     place[train] = np.arange(len(train))
-    folds = [(np.setdiff1d(np.arange(len(train)), place[fold]), place[fold]) for fold in folds]
-    seen = table[plan.features]
-    data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes)
+    folds = [(place[learned], place[valid]) for learned, valid in division.folds]
+    if plan.split.strategy == "time":
+        folds = folds[::-1]  # what is judged on one fold is judged on the latest, which learns from the most rows
+    seen, weighing = table[plan.features], None
+    if plan.balance.column:
+        weighing = table[[plan.balance.column]].iloc[kept[train]]
+    data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes, weighing, division.facts)
     if classes and len(np.unique(y[train])) < 2:
         raise PlanError(f"Only one class of {plan.target!r} is left to train on.", "Add rows of the other classes.")
     return data, Holdout(seen.iloc[kept[held]], y[held], kept[held])
 
 
 def _folds(plan: Plan, rows: int) -> int:
-    if plan.split.folds:
-        return plan.split.folds
-    if plan.search.seconds is None:
-        return 5
-    return 8 if rows < 3_000 else 10 if rows <= 30_000 else 8 if rows <= 100_000 else 20
+    """How many folds: in a budget of trials every one of them is fitted for every trial, so there are fewer."""
+    count = plan.split.count(rows)
+    return count if plan.split.folds or plan.search.seconds is not None else min(FOLDS_OF_TRIALS, count)
 
 
 def encode(plan: Plan, target: pd.Series, column: Column) -> tuple[np.ndarray, tuple]:

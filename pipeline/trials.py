@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import catalog, evaluate, features
+from pipeline import balance, catalog, evaluate, features
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
 from pipeline.plan import Plan
@@ -117,6 +117,8 @@ class TrainingData:
     rows: np.ndarray
     folds: list[tuple[np.ndarray, np.ndarray]]
     classes: tuple = ()
+    weighing: pd.DataFrame | None = None  # the weight column of the same rows, when the plan has one
+    split: dict[str, Any] = field(default_factory=dict)  # what the division counted, for the evaluation
 
     def part(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions in `rows`: those to train on and those to validate on (none for REFIT)."""
@@ -160,7 +162,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     needs = features.Needs.of(entry.facts, task.params)
     recipe, made, valid_made = prepared(workspace, data, task.fold, needs)
     rounds = _Rounds(task, started, tell)
-    model = fit_model(entry, task, data, recipe, made, rounds)
+    model, balanced = fit_model(entry, task, data, recipe, made, rounds)
     train, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
     if len(valid):
@@ -173,13 +175,20 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
-    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, degraded=degraded)
+    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, balanced, degraded)
 
 
-def fit_model(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable) -> FittedModel:
-    """Fit one configuration on the prepared training rows of one fold."""
+def fit_model(
+    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable
+) -> tuple[FittedModel, dict[str, Any] | None]:
+    """Fit one configuration on the prepared training rows of one fold; also the rows per class before and after balancing."""
     train, _ = data.part(task.fold)
-    y, present, params = data.y[train], None, dict(task.params)
+    y, present, params, weight, counts = data.y[train], None, dict(task.params), None, None
+    if data.plan.balance.method != "none":
+        raw = None if data.weighing is None else data.weighing.iloc[train]
+        classes = [str(label) for label in data.classes]
+        done = balance.apply(data.plan.balance, made, y, task.resources.seed, raw, classes=classes, weighted=entry.facts.weights)
+        made, y, weight, counts = done.X, done.y, done.weight, {"before": done.before, "after": done.after}
     if data.classes:
         present, y = np.unique(y, return_inverse=True)  # a fold may lack a rare class, and boosters want 0..K-1 without gaps
         if len(present) == 1:
@@ -187,8 +196,8 @@ def fit_model(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any,
     if task.rounds and entry.facts.rounds:
         params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
     estimator = entry.make(data.plan.task, params, task.resources)
-    estimator.fit(made, y, **({"on_round": on_round} if entry.facts.iterative else {}))
-    return FittedModel(recipe, estimator, present, len(data.classes))
+    estimator.fit(made, y, sample_weight=weight, **({"on_round": on_round} if entry.facts.iterative else {}))
+    return FittedModel(recipe, estimator, present, len(data.classes)), counts
 
 
 def _within(entry: catalog.Entry, rounds: int) -> int:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from pipeline.data.reader import load, read
     from pipeline.data.report import ImportProblem, ImportReport, Limits, ReadOptions
     from pipeline.data.schema import Column, Schema
-    from pipeline.data.splits import holdout_and_folds
+    from pipeline.data.splits import Division, divide
     from pipeline.data.types import Conformed, Note, conform, infer
 
 _HOMES = {
     "Column": "schema",
     "Conformed": "types",
+    "Division": "splits",
     "ImportProblem": "report",
     "ImportReport": "report",
     "Limits": "report",
@@ -30,7 +31,7 @@ _HOMES = {
     "Schema": "schema",
     "conform": "types",
     "content_hash": "hashing",
-    "holdout_and_folds": "splits",
+    "divide": "splits",
     "infer": "types",
     "load": "reader",
     "profile": "profiles",
@@ -38,8 +39,8 @@ _HOMES = {
     "samples": "bundled",
 }
 __all__ = [
-    "Column", "Conformed", "ImportProblem", "ImportReport", "Limits", "Note", "ReadOptions", "Sample", "Schema",
-    "conform", "content_hash", "holdout_and_folds", "infer", "load", "profile", "read", "samples",
+    "Column", "Conformed", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "ReadOptions", "Sample", "Schema",
+    "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
 ]  # fmt: skip
 
 
