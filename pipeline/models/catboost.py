@@ -47,7 +47,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class CatBoost(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         self.columns_ = Columns(X)
         train, valid = self._parts(y)
         part = X.iloc[train] if hasattr(X, "iloc") else X[train]

@@ -1,6 +1,6 @@
 """What every family's estimator shares: the scikit-learn contract, without importing scikit-learn before a fit.
 
-A family writes `_learn(X, y, on_round)` and `_values(X)`; this class turns labels into 0..K-1 and back, makes
+A family writes `_learn(X, y, weight, on_round)` and `_values(X)`; this class turns labels into 0..K-1 and back, makes
 probabilities that are finite and sum to one, keeps to its threads, and answers `clone` and `Pipeline`.
 """
 
@@ -23,15 +23,22 @@ class Estimator:
     def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
         self.task, self.params, self.resources = task, params, resources or Resources()
 
-    def fit(self, X: Any, y: Any, on_round: OnRound | None = None) -> Estimator:
-        """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit."""
+    def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None) -> Estimator:
+        """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit.
+
+        `sample_weight` says how much each row counts, in any unit; families whose facts say `weights=False` count all alike.
+        """
         with limited(self.resources.threads):
-            self.n_features_in_ = X.shape[1]
-            target = self._target(y)
-            self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
+            target = self._begin(X, y)
             if not self._single():
-                self._learn(X, target, on_round)
+                self._learn(X, target, self._weight(sample_weight, len(target)), on_round)
         return self
+
+    def _begin(self, X: Any, y: Any) -> np.ndarray:
+        """What every fit starts with: the target as codes or numbers."""
+        self.n_features_in_ = X.shape[1]
+        self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
+        return self._target(y)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row, or its number as float64."""
@@ -72,11 +79,21 @@ class Estimator:
         self.classes_, codes = np.unique(y, return_inverse=True)
         return codes.astype(np.int64)
 
+    def _weight(self, given: Any, rows: int) -> np.ndarray | None:
+        """The weights with mean 1, or None when all rows count alike."""
+        if given is None:
+            return None
+        weight = np.asarray(given, dtype=np.float64).reshape(-1)
+        if len(weight) != rows or not np.isfinite(weight).all() or (weight < 0).any() or not weight.sum():
+            seen = f"{len(weight):,} weights from {weight.min(initial=0):g} to {weight.max(initial=0):g} for {rows:,} rows"
+            raise TrainingError(f"Seen: {seen}; expected one weight per row, none below 0, not all 0.", "Check how the weights are made.")
+        return weight / weight.mean()
+
     def _single(self) -> bool:
         """A fold may hold a single class, or the same number everywhere: then every row gets it."""
         return self.constant_ is not None if self.task == "regression" else len(self.classes_) == 1
 
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         raise NotImplementedError
 
     def _values(self, X: Any) -> np.ndarray:

@@ -54,7 +54,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class LightGBM(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         import lightgbm
 
         matrix = self._remember(X)

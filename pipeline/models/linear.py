@@ -33,7 +33,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class Linear(Estimator):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         from sklearn.exceptions import ConvergenceWarning
 
         self.centre_, self.scale_ = 0.0, 1.0
@@ -44,7 +44,7 @@ class Linear(Estimator):
         with warnings.catch_warnings():
             # a solver that stops at its last step is a model like any other; the score says how good it is
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model_.fit(X, y)
+            self.model_.fit(X, y, sample_weight=weight)
 
     def _make(self, rows: int) -> Any:
         from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge

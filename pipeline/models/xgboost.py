@@ -51,7 +51,7 @@ def supports(device: str) -> bool:
     help="Boosted trees, grown level by level. Sees categories as numbers ordered by frequency, so it errs differently "
     "from LightGBM and CatBoost. Can use an NVIDIA GPU.",
     params=PARAMS, order=30, categories="codes", scaled=False, missing=True, sparse=False, speed="medium", iterative=True,
-    device="cuda", supports=supports,
+    device="cuda", supports=supports, device_rows=200_000,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("xgboost", "The family XGBoost")
@@ -64,7 +64,7 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 
 
 class XGBoost(Boosted):
-    def _learn(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         import xgboost
 
         train, valid = self._parts(y)
