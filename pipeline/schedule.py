@@ -92,13 +92,17 @@ class Schedule:
         """What the strategy may know: every trial with a score, its loss on the folds that all of them have."""
         return [search.Past(t.family, t.params, self._known_loss(t), t.latency or None, "finished" if t.fits else "running") for t in self.tallies]
 
+    def proposals(self, count: int) -> list[search.Proposal]:
+        """The next configurations to try."""
+        return search.propose(self.plan, self.past(), len(self.data.rows), count, self.resources.device)
+
     def task(self, tally: Tally, fold: int, seconds: float | None = None, repeat: int = 0) -> Task:
         """A fit of that trial on a fold, or on all rows with the rounds that its folds have found."""
         entry = catalog.get("family", tally.family)
         tally.asked.add((fold, repeat))
         rounds = max(1, round(tally.rounds * REFIT_ROUNDS)) if fold == REFIT and entry.facts.rounds and tally.rounds else None
         seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
-        device = device_for(entry, self.resources.device)
+        device = device_for(entry, self.resources.device, len(self.data.rows))
         resources = Resources(self.resources.threads, seed, device)
         return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds)
 
@@ -183,7 +187,7 @@ class ByTrials(Schedule):
         trials, folds = self.plan.search.trials + 1, range(len(self.data.folds))  # the baseline is extra
         while len(self.tallies) < trials:
             new = []
-            for proposal in search.propose(self.plan, self.past(), len(self.data.rows), min(GENERATION, trials - len(self.tallies))):
+            for proposal in self.proposals(min(GENERATION, trials - len(self.tallies))):
                 new.append(self.start(proposal))
             if not new:
                 break
@@ -241,10 +245,10 @@ class ByTime(Schedule):
         return self._proposed(tuned=True) if self._fits(self._typical()) else None
 
     def _proposed(self, tuned: bool) -> Task | None:
-        queued = len(self.tallies) < search.first_turns(self.plan, len(self.data.rows))
+        queued = len(self.tallies) < search.first_turns(self.plan, len(self.data.rows), self.resources.device)
         if not queued and (not tuned or len(self.tallies) >= self._most()):
             return None
-        proposals = search.propose(self.plan, self.past(), len(self.data.rows), 1)
+        proposals = self.proposals(1)
         return self.task(self.start(proposals[0]), 0, self._cap(proposals[0].family)) if proposals else None
 
     def _most(self) -> int:

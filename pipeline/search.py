@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from pipeline import catalog
-from pipeline.models import Preset
+from pipeline.models import Preset, device_for
 from pipeline.plan import FamilySpec, Plan
 from pipeline.strategies import Past, propose_many, pruner_of, space_of, strategy_of
 
 TUNED_FAMILIES = 3
+LAST = 1_000
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Proposal:
     wave: str
 
 
-def propose(plan: Plan, past: Sequence[Past], rows: int, count: int = 1) -> list[Proposal]:
+def propose(plan: Plan, past: Sequence[Past], rows: int, count: int = 1, device: str = "cpu") -> list[Proposal]:
     """The next configurations, given the trials so far in their order (fewer when nothing is left to try). The baseline is always number 0."""
-    queue = portfolio(plan, rows)
+    queue = portfolio(plan, rows, device)
     found = [Proposal(len(past) + i, family, params, "portfolio") for i, (family, params) in enumerate(queue[len(past) : len(past) + count])]
     lacking = count - len(found)
     if lacking and can_tune(plan):
@@ -40,18 +41,18 @@ def propose(plan: Plan, past: Sequence[Past], rows: int, count: int = 1) -> list
     return found
 
 
-def first_turns(plan: Plan, rows: int) -> int:
+def first_turns(plan: Plan, rows: int, device: str = "cpu") -> int:
     """How many trials pass before the strategy begins."""
-    return len(portfolio(plan, rows))
+    return len(portfolio(plan, rows, device))
 
 
-def portfolio(plan: Plan, rows: int) -> list[tuple[str, dict[str, Any]]]:
+def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dict[str, Any]]]:
     """The baseline, then the strong configurations of the chosen families for a table of that size, in one queue.
 
     What the plan fixes stays fixed; parameters are complete, so that what was fitted can be read from the trial even
     when a default changes later.
     """
-    queued = [(preset.order, spec, preset) for spec in plan.families if spec.family != "baseline" for preset in presets(plan, spec, rows)]
+    queued = [(preset.order, spec, preset) for spec in plan.families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
     wanted = [("baseline", {})]
     wanted += [(spec.family, {**_within(plan, spec, preset.params), **spec.params}) for _, spec, preset in sorted(queued, key=lambda item: item[0])]
     found = []
@@ -61,12 +62,13 @@ def portfolio(plan: Plan, rows: int) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def presets(plan: Plan, spec: FamilySpec, rows: int) -> list[Preset]:
-    """The family's portfolio for this table, or its defaults alone when it has none that suits."""
+def presets(plan: Plan, spec: FamilySpec, rows: int, device: str) -> list[Preset]:
+    """The family's portfolio for this table; its defaults alone when it has none, and last of all when none suits."""
     entry = catalog.get("family", spec.family)
-    text = any(plan.kind(name) == "text" for name in plan.features)
-    suited = [p for p in entry.facts.portfolio if p.rows[0] <= rows < p.rows[1] and plan.task in p.tasks and (text or not p.text)]
-    return suited or [Preset({}, entry.order)]
+    able, text = device_for(entry, device, rows), any(plan.kind(name) == "text" for name in plan.features)
+    suited = [p for p in entry.facts.portfolio if p.rows[0] <= rows < p.rows[1] and plan.task in p.tasks and able in p.devices]
+    suited = [p for p in suited if text or not p.text]
+    return suited or [Preset({}, LAST if entry.facts.portfolio else entry.order)]
 
 
 def can_tune(plan: Plan) -> bool:

@@ -15,8 +15,9 @@ from pipeline.models import (  # isort: skip  (each import registers one family)
     mlp,
     random_forest,
     svm,
+    tabm,
     xgboost,
 )
 
 __all__ = ["FamilyFacts", "OnRound", "Preset", "Resources", "device_for", "family"]
-FAMILIES = (baseline, linear, lightgbm, hist_boosting, xgboost, extra_trees, random_forest, catboost, mlp, knn, svm)
+FAMILIES = (baseline, linear, lightgbm, hist_boosting, xgboost, extra_trees, random_forest, catboost, tabm, mlp, knn, svm)

@@ -29,11 +29,20 @@ def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
 class Baseline(Estimator):
     def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         if self.task == "regression":
-            self.model_ = np.array([np.median(y) if self.params["centre"] == "median" else np.mean(y)])
+            median = self.params["centre"] == "median"
+            self.model_ = np.array([weighted_median(y, weight) if median else np.average(y, weights=weight)])
         else:
-            self.model_ = np.bincount(y) / len(y)
+            self.model_ = np.bincount(y, weight) / len(y)
 
     def _values(self, X: Any) -> np.ndarray:
         if self.task == "regression":
             return np.full(X.shape[0], self.model_[0])
         return np.tile(self.model_, (X.shape[0], 1))
+
+
+def weighted_median(y: np.ndarray, weight: np.ndarray | None) -> float:
+    """The number with half of the weight on either side."""
+    if weight is None:
+        return float(np.median(y))
+    order = np.argsort(y, kind="stable")
+    return float(y[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)])

@@ -59,6 +59,11 @@ class Watch:
 
     def __init__(self, on_round: OnRound | None = None, wait: Callable[[int], int] = patience) -> None:
         self.on_round, self.wait = on_round, wait
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the rounds so far: the fit begins again."""
+        self.last: float | None = None
         self.best, self.best_round, self._mark, self._mark_round = math.inf, 0, math.inf, 0
         self.improved = False
 
@@ -67,8 +72,12 @@ class Watch:
             self.best_round = round_
         else:
             self._note(round_, loss)
-        asked = bool(self.on_round and self.on_round(round_, None if loss is None else -float(loss)))
-        return asked or (loss is not None and round_ - self._mark_round >= self.wait(self.best_round))
+        self.last = None if loss is None else -float(loss)
+        return self.pulse(round_) or (loss is not None and round_ - self._mark_round >= self.wait(self.best_round))
+
+    def pulse(self, round_: int) -> bool:
+        """Whether the fit is asked to end: also for the middle of a long round."""
+        return bool(self.on_round and self.on_round(round_, self.last))
 
     def _note(self, round_: int, loss: float) -> None:
         loss = loss if math.isfinite(loss) else math.inf
@@ -79,9 +88,9 @@ class Watch:
             self._mark, self._mark_round = loss, round_
 
 
-def mean_loss(y: np.ndarray, values: np.ndarray, classes: bool) -> float:
-    """Log loss of probabilities (rows, or rows x classes), or the root of the mean squared error of numbers."""
+def mean_loss(y: np.ndarray, values: np.ndarray, classes: bool, weight: np.ndarray | None = None) -> float:
+    """Log loss of probabilities (rows, or rows x classes), or the root of the mean squared error of numbers, by weight."""
     if not classes:
-        return float(np.sqrt(np.mean((y - values) ** 2)))
+        return float(np.sqrt(np.average((y - values) ** 2, weights=weight)))
     own = values[np.arange(len(y)), y] if values.ndim == 2 else np.where(y == 1, values, 1 - values)
-    return float(-np.mean(np.log(np.clip(own, 1e-15, 1))))
+    return float(-np.average(np.log(np.clip(own, 1e-15, 1)), weights=weight))

@@ -26,16 +26,19 @@ class Estimator:
     def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None) -> Estimator:
         """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit.
 
-        `sample_weight` says how much each row counts; only the ratios matter. Raises TrainingError when a weight is negative
-        or all are zero.
+        `sample_weight` says how much each row counts, in any unit; families whose facts say `weights=False` count all alike.
         """
         with limited(self.resources.threads):
-            self.n_features_in_ = X.shape[1]
-            target, weight = self._target(y), _mean_one(sample_weight)
-            self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
+            target = self._begin(X, y)
             if not self._single():
-                self._learn(X, target, weight, on_round)
+                self._learn(X, target, self._weight(sample_weight, len(target)), on_round)
         return self
+
+    def _begin(self, X: Any, y: Any) -> np.ndarray:
+        """What every fit starts with: the target as codes or numbers."""
+        self.n_features_in_ = X.shape[1]
+        self.best_round_, self.model_ = 0, None  # of a fit without rounds, or of one with nothing to learn
+        return self._target(y)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row, or its number as float64."""
@@ -76,6 +79,16 @@ class Estimator:
         self.classes_, codes = np.unique(y, return_inverse=True)
         return codes.astype(np.int64)
 
+    def _weight(self, given: Any, rows: int) -> np.ndarray | None:
+        """The weights with mean 1, or None when all rows count alike."""
+        if given is None:
+            return None
+        weight = np.asarray(given, dtype=np.float64).reshape(-1)
+        if len(weight) != rows or not np.isfinite(weight).all() or (weight < 0).any() or not weight.sum():
+            seen = f"{len(weight):,} weights from {weight.min(initial=0):g} to {weight.max(initial=0):g} for {rows:,} rows"
+            raise TrainingError(f"Seen: {seen}; expected one weight per row, none below 0, not all 0.", "Check how the weights are made.")
+        return weight / weight.mean()
+
     def _single(self) -> bool:
         """A fold may hold a single class, or the same number everywhere: then every row gets it."""
         return self.constant_ is not None if self.task == "regression" else len(self.classes_) == 1
@@ -113,16 +126,6 @@ class Estimator:
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
         return f"{type(self).__name__}({self.task}: {changed})"
-
-
-def _mean_one(weight: Any) -> np.ndarray | None:
-    """The weights as float64 with mean 1, so that penalties keep their meaning; None when every row counts the same."""
-    if weight is None:
-        return None
-    weight = np.asarray(weight, dtype=np.float64)
-    if not len(weight) or weight.min() < 0 or not weight.sum() > 0:
-        raise TrainingError("The row weights must not be negative, nor all zero.", "Check the weight column, or leave the weights out.")
-    return None if (weight == weight[0]).all() else weight / weight.mean()
 
 
 def limited(threads: int) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipeline import catalog
@@ -33,15 +33,17 @@ class Resources:
 
 @dataclass(frozen=True)
 class Preset:
-    """A strong configuration that is tried before any search: `order` is its place in the queue over all families.
+    """One strong configuration of the fixed portfolio, for tables of `rows[0]` to `rows[1]` training rows.
 
-    `rows` (from, to) are the sizes of table that it suits, `text` whether it is for tables with free text only.
+    `order` is its place in the common queue over all families (small is early); `devices` are where it is sensible;
+    `text` says that it is for tables with free text only.
     """
 
-    params: Mapping[str, Any]
-    order: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    order: int = 100
     rows: tuple[int, int] = (0, 10**9)
     tasks: tuple[str, ...] = TASKS
+    devices: tuple[str, ...] = ("cpu", "cuda", "mps")
     text: bool = False
 
 
@@ -54,9 +56,11 @@ class FamilyFacts:
     `default`: belongs in a first run. `iterative`: `fit` takes `on_round(iteration, score)`, where the score is minus
     the validation loss (log loss or RMSE; None when nothing is held back) and a true answer ends the fit.
     `device`: "cpu" (never an accelerator), "cuda", or "any" (CUDA or Apple's MPS). `max_rows`: it learns from a seeded
-    sample of that many rows where there are more. `rounds` is the parameter that says how many rounds a fit takes, of a
-    family with a parameter `early_stopping`: a refit on all rows sets both. `portfolio` are its strong configurations;
-    without one the defaults take its first turn. `supports` says whether what is installed here can use a device.
+    sample of that many rows where there are more. `supports` says whether what is installed here can use a device;
+    `device_rows` is the number of training rows below which the CPU is quicker all the same. `rounds` names the
+    parameter that says how many rounds; such a family also has `early_stopping` and sets `best_round_`: a refit on all
+    rows sets both. `portfolio` are its strong configurations; without one the defaults take its first turn. `weights`:
+    honours sample weights; the others count all rows alike.
     """
 
     categories: Categories
@@ -68,9 +72,11 @@ class FamilyFacts:
     iterative: bool = False
     device: str = "cpu"
     max_rows: int | None = None
+    supports: Callable[[str], bool] | None = None
+    device_rows: int = 0
     rounds: str | None = None
     portfolio: tuple[Preset, ...] = ()
-    supports: Callable[[str], bool] | None = None
+    weights: bool = True
 
 
 def family(
@@ -93,15 +99,17 @@ def family(
     return decorate
 
 
-def device_for(entry: catalog.Entry, wanted: str) -> str:
-    """Where a fit of this family runs when the run would use `wanted` ("cpu", "cuda", "mps"): that, or "cpu".
+def device_for(entry: catalog.Entry, wanted: str, rows: int | None = None) -> str:
+    """Where a fit of this family on that many rows runs when the run would use `wanted` ("cpu", "cuda", "mps"): that, or "cpu".
 
+    Without `rows` the size does not count.
     A caller that passes the answer in `Resources.device` never meets a family that cannot use the device; one that
     asks for "cuda" regardless gets an error from the family, never a silent run on the CPU.
     """
     facts = entry.facts
     able = facts.device == "any" or facts.device == wanted
-    if wanted == "cpu" or not able or (facts.supports and not facts.supports(wanted)):
+    small = rows is not None and rows < facts.device_rows
+    if wanted == "cpu" or not able or small or (facts.supports and not facts.supports(wanted)):
         return "cpu"
     return wanted
 

@@ -44,14 +44,14 @@ class Forest(Estimator):
             random_state=self.resources.seed,
             warm_start=True,
         )
-        self._grow(X, y, on_round)
+        self._grow(X, y, weight, on_round)
 
-    def _grow(self, X: Any, y: np.ndarray, on_round: OnRound | None) -> None:
+    def _grow(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         X = X.astype(np.float32, copy=False)  # once, not at every chunk
         trees, most, chunk = 0, self.params["n_estimators"], max(4, 2 * self.resources.threads)
         while trees < most:
             trees = min(most, trees + chunk)
-            self.model_.set_params(n_estimators=trees).fit(X, y)
+            self.model_.set_params(n_estimators=trees).fit(X, y, sample_weight=weight)
             if on_round and on_round(trees, None):
                 break
         self.best_round_ = trees

@@ -47,14 +47,17 @@ class HistBoosting(Boosted):
         most, trees = self._most_rounds(len(valid)), 0
         while trees < most:
             trees = min(most, trees + max(CHUNK, trees // GROWTH))
-            model.set_params(max_iter=trees).fit(X[train], y[train])
-            loss = mean_loss(y[valid], self._predicted(model, X[valid]), self.task != "regression") if len(valid) else None
+            model.set_params(max_iter=trees).fit(X[train], y[train], sample_weight=_part(weight, train))
+            loss = self._loss(model, X[valid], y[valid], _part(weight, valid)) if len(valid) else None
             ended = watch(trees, loss)
             if loss is None or watch.improved:
                 self.model_ = model if loss is None else copy.deepcopy(model)
             if ended:
                 break
         self.best_round_ = watch.best_round
+
+    def _loss(self, model: Any, X: Any, y: np.ndarray, weight: np.ndarray | None) -> float:
+        return mean_loss(y, self._predicted(model, X), self.task != "regression", weight)
 
     def _make(self, rows: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -76,3 +79,7 @@ class HistBoosting(Boosted):
 
     def _values(self, X: Any) -> np.ndarray:
         return self._predicted(self.model_, X)
+
+
+def _part(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[rows]

@@ -27,7 +27,7 @@ PARAMS = (
     help=f"Predicts from the most similar training rows. Learns from a sample of {MOST_ROWS:,} rows where there are more, "
     "and is slow to predict; useful when similar rows really have similar outcomes.",
     params=PARAMS, order=70, categories="onehot", scaled=True, missing=False, sparse=False, speed="slow",
-    default=False, max_rows=MOST_ROWS,
+    default=False, max_rows=MOST_ROWS, weights=False,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     return Neighbours(task, params, resources)

@@ -50,7 +50,7 @@ class Linear(Estimator):
         with warnings.catch_warnings():
             # a solver that stops at its last step is a model like any other; the score says how good it is
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model_.fit(X, y)
+            self.model_.fit(X, y, sample_weight=weight)
 
     def _make(self, rows: int) -> Any:
         from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge

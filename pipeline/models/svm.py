@@ -42,14 +42,14 @@ class SVM(Estimator):
     def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         regression, seed = self.task == "regression", self.resources.seed
         rows = sample_rows(y, self._most_rows(), seed, classes=not regression)
-        X, y = X[rows], y[rows]
+        X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
         self.centre_, self.scale_ = 0.0, 1.0
         if regression:
             self.centre_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
             y = (y - self.centre_) / self.scale_
         else:
-            self._calibrate(X, y)
-        self.model_ = self._fitted(X, y)
+            self._calibrate(X, y, np.ones(len(y)) if weight is None else weight)
+        self.model_ = self._fitted(X, y, weight)
 
     def _most_rows(self) -> int:
         if self.task == "regression":
@@ -60,14 +60,16 @@ class SVM(Estimator):
         """Whether an exact machine is quick enough."""
         return rows <= EXACT_ROWS or (self.task != "regression" and len(self.classes_) > MANY_CLASSES)
 
-    def _fitted(self, X: Any, y: np.ndarray) -> Any:
+    def _fitted(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Any:
         from sklearn.exceptions import ConvergenceWarning
 
-        model = self._exact(X) if self._few(X.shape[0]) else self._approximate(X)
+        few = self._few(X.shape[0])
+        model = self._exact(X) if few else self._approximate(X)
+        step = "" if few else f"{model.steps[-1][0]}__"
         with warnings.catch_warnings():
             # the number of steps is what bounds the time; the score says how good the model is
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit(X, y)
+            return model.fit(X, y, **{f"{step}sample_weight": weight})
 
     def _gamma(self, X: Any) -> float:
         """The kernel's width: one over the total variance of the columns, times the parameter `reach`."""
@@ -94,12 +96,13 @@ class SVM(Estimator):
             machine = LinearSVC(C=cost, dual=False, tol=1e-3, max_iter=100)
         return make_pipeline(Nystroem(gamma=self._gamma(X), n_components=min(LANDMARKS, X.shape[0]), random_state=seed), machine)
 
-    def _calibrate(self, X: Any, y: np.ndarray) -> None:
+    def _calibrate(self, X: Any, y: np.ndarray, weight: np.ndarray) -> None:
         """Learn how scores become probabilities, from rows that a first machine has not seen."""
         rows, valid = inner_split(y, self.resources.seed)
         judged = valid if len(valid) else rows
-        first = self._fitted(X[rows], y[rows])
-        self.slope_, self.shift_ = _softmax_fit(self._scores(first, X[judged]), y[judged], np.bincount(y) / len(y))
+        first = self._fitted(X[rows], y[rows], weight[rows])
+        prior = np.bincount(y, weight) / weight.sum()
+        self.slope_, self.shift_ = _softmax_fit(self._scores(first, X[judged]), y[judged], weight[judged], prior)
 
     def _scores(self, model: Any, X: Any) -> np.ndarray:
         scores = model.decision_function(X)
@@ -116,19 +119,19 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def _softmax_fit(scores: np.ndarray, y: np.ndarray, prior: np.ndarray) -> tuple[float, np.ndarray]:
+def _softmax_fit(scores: np.ndarray, y: np.ndarray, weight: np.ndarray, prior: np.ndarray) -> tuple[float, np.ndarray]:
     """One slope for all classes and a shift for each, by log loss; a class that is not in y keeps near its prior."""
     from scipy.optimize import minimize
 
     hits = np.eye(len(prior))[y]
-    start = np.append(0.0, np.log(prior))
+    start = np.append(0.0, np.log(np.maximum(prior, 1e-6)))
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         slope, shift = np.exp(values[0]), values[1:]
         chances = _softmax(scores * slope + shift)
         away = values - start
-        value = -np.sum(hits * np.log(np.clip(chances, 1e-15, 1))) + 0.5 * np.sum(away**2)
-        wrong = chances - hits
+        value = -np.sum(weight[:, None] * hits * np.log(np.clip(chances, 1e-15, 1))) + 0.5 * np.sum(away**2)
+        wrong = weight[:, None] * (chances - hits)
         gradient = np.append(np.sum(wrong * scores) * slope, wrong.sum(axis=0)) + away
         return value, gradient
 

@@ -59,7 +59,7 @@ def supports(device: str) -> bool:
     help="Boosted trees, grown level by level. Sees categories as numbers ordered by frequency, so it errs differently "
     "from LightGBM and CatBoost. Can use an NVIDIA GPU.",
     params=PARAMS, order=30, categories="native", scaled=False, missing=True, sparse=False, speed="medium", iterative=True,
-    device="cuda", supports=supports, rounds="n_estimators", portfolio=PORTFOLIO,
+    device="cuda", supports=supports, device_rows=200_000, rounds="n_estimators", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("xgboost", "The family XGBoost")
