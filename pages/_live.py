@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _charts, _judged, _plan, _ui
-from pipeline import TrainyardError, entry
+from pages import _charts, _course, _judged, _plan, _ui
+from pipeline import Course, TrainyardError, entry
 
 if TYPE_CHECKING:
     from pipeline.store import Event, Run, Store
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOG_LINES = 200
 STALLED_SECONDS = 10
 WORKER_SECONDS = 10
+SCORES, CURVES, TIMELINE = VIEWS = ("Scores", "Learning curves", "Timeline")
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Story:
     warnings: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     doing: str = ""
+    course: Course = field(default_factory=Course)
 
     def catch_up(self, store: Store, run_id: str) -> None:
         while events := store.events(run_id, after=self.after):
@@ -38,6 +40,7 @@ class Story:
 
     def _take(self, event: Event) -> None:
         told = event.payload
+        self.course.take(event.kind, told, event.at)
         if event.kind == "trial":
             self.trials[told["number"]] = {**told, "title": _judged.family_title(told["family"])}
         elif event.kind == "warning" and told["message"] not in self.warnings:
@@ -57,10 +60,13 @@ def _line(kind: str, told: dict[str, Any]) -> str:
         return f"trial {told['number']} {told['family']}: fold {told['fold']} of {told['folds']} scored {_judged.number(told['score'])}"
     if kind == "round":
         return f"trial {told['number']}: fold {told['fold']}, round {told['iteration']}"
+    if kind == "fit":
+        where = f"trial {told['number']} {told['family']}: " if told.get("number") is not None else ""
+        return f"{where}{told['what']} {told.get('fold') or ''} in slot {told['slot'] + 1} took {told['seconds']:.1f} s".replace("  ", " ")
     if kind == "trial":
         scored = f"trial {told['number']} {told['family']}: {_judged.number(told['score'])} in {told['seconds']:.1f} s"
         return f"{scored} {told['message']}".strip()
-    return "" if kind in ("progress", "best", "trial_started") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
+    return "" if kind in ("progress", "best", "trial_started", "usage") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
 
 
 def story(run: Run) -> Story:
@@ -70,8 +76,8 @@ def story(run: Run) -> Story:
     return kept
 
 
-def draw(run_id: str, polled: bool) -> None:
-    """The whole of a run. Drawn by one fragment; when the run has ended it asks for one full rerun, which ends the polling."""
+def draw(run_id: str, polled: bool, view: str = SCORES) -> None:
+    """The whole of a run, with one of the views. Drawn by one fragment; when the run has ended it asks for one full rerun, which ends the polling."""
     with _ui.shown():
         run = _ui.store().run(run_id)
         told = story(run)
@@ -81,15 +87,26 @@ def draw(run_id: str, polled: bool) -> None:
     if run.state in ("failed", "interrupted", "cancelled"):
         ending(run)
     facts(run, told)
-    left, right = st.columns([7, 5])
-    with left:
-        chart(run, told)
-    with right:
-        trials(run, told)
-    if told.warnings:
-        st.warning("  \n".join(map(_ui.md, told.warnings)), icon=":material/warning:")
+    _course.strip(told.course)
+    body(run, told, view)
+    if warnings := [*told.warnings, *_course.alarms(told.course)]:
+        st.warning("  \n".join(map(_ui.md, warnings)), icon=":material/warning:")
     with st.expander("Log", key="log", icon=":material/notes:"):
         st.code("\n".join(told.log) or "Nothing yet.", language=None, height=280)
+
+
+def body(run: Run, told: Story, view: str) -> None:
+    """One view at a time: only what is open is computed."""
+    if view == CURVES:
+        _course.curves(run, told.course)
+    elif view == TIMELINE:
+        _course.timeline(run, told.course)
+    else:
+        left, right = st.columns([7, 5])
+        with left:
+            chart(run, told)
+        with right:
+            trials(run, told)
 
 
 def head(run: Run, told: Story) -> None:

@@ -16,8 +16,12 @@ def one(run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="run_actions"):
         _ui.link("pages/runs.py", "All runs", icon=":material/arrow_back:", run=None)
         st.space("stretch")
+        # Outside the polling fragment: a control that is drawn anew every second loses clicks.
+        view = st.segmented_control(
+            "View", _live.VIEWS, default=_live.SCORES, required=True, key="show", bind="query-params", label_visibility="collapsed"
+        )
         _live.buttons(run)
-    st.fragment(_live.draw, run_every=1 if run.active else None)(run.id, run.active)
+    st.fragment(_live.draw, run_every=1 if run.active else None)(run.id, run.active, view)
     if run.state in ("done", "cancelled") and run.best:
         _ui.next_step("The run has ended: see how its families compare.", "pages/leaderboard.py", "Open the leaderboard", run=run.id)
 

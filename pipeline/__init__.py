@@ -12,6 +12,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Course": "pipeline.curves",
     "ImportReport": "pipeline.data",
     "ModelVersion": "pipeline.store",
     "Outcome": "pipeline.run",
@@ -28,11 +29,14 @@ _HOMES = {
     "entry": "pipeline.catalog",
     "execute": "pipeline.run",
     "export_model": "pipeline.export",
+    "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
     "preview": "pipeline.features",
     "profile": "pipeline.data",
     "read": "pipeline.data",
     "samples": "pipeline.data",
+    "study_of": "pipeline.strategies",
+    "thinned": "pipeline.curves",
     "train": "pipeline.run",
     "with_options": "pipeline.run",
 }

@@ -20,7 +20,8 @@ PROVIDERS = {
     "step": "pipeline.features",
     "metric": "pipeline.evaluate",
     "check": "pipeline.quality",
-    "strategy": "pipeline.search",
+    "strategy": "pipeline.strategies",
+    "pruner": "pipeline.strategies",
     "balance": "pipeline.balance",
     "export": "pipeline.export",
 }

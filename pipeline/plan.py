@@ -98,9 +98,16 @@ class FamilySpec(Part):
 
 
 class Search(Part):
-    """How to look for better configurations, and for how long: in trials (exactly reproducible) or in seconds (not)."""
+    """How to look for better configurations, and for how long: in trials (exactly reproducible) or in seconds (not).
+
+    `enqueued` are configurations that a person asked for: each is tried once, before the strategy begins.
+    """
 
     strategy: str = "tpe"
+    params: dict[str, Any] = Field(default_factory=dict)
+    pruner: str = "none"
+    pruner_params: dict[str, Any] = Field(default_factory=dict)
+    enqueued: tuple[FamilySpec, ...] = ()
     trials: int | None = Field(None, ge=1)
     seconds: float | None = Field(None, gt=0)
 
@@ -452,7 +459,9 @@ def _name_problems(plan: Plan) -> list[Problem]:
     """Names and parameters that the catalogue does not know, collected rather than raised one by one."""
     asked = [("step", s.step, s.params, "features") for s in plan.steps]
     asked += [("family", f.family, f.params, "models") for f in plan.families]
-    asked += [("metric", plan.metric, {}, "models"), ("strategy", plan.search.strategy, {}, "tuning")]
+    asked += [("metric", plan.metric, {}, "models"), ("strategy", plan.search.strategy, plan.search.params, "tuning")]
+    asked += [("pruner", plan.search.pruner, plan.search.pruner_params, "tuning")]
+    asked += [("family", f.family, f.params, "tuning") for f in plan.search.enqueued]
     asked += [("balance", plan.balance.method, plan.balance.params, "models")]
     found = []
     for kind, name, params, page in asked:

@@ -52,7 +52,8 @@ def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dic
     What the plan fixes stays fixed; parameters are complete, so that what was fitted can be read from the trial even
     when a default changes later.
     """
-    queued = [(preset.order, spec, preset) for spec in plan.families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
+    families = () if catalog.get("strategy", plan.search.strategy).facts.whole else plan.families  # a grid begins at its first point
+    queued = [(preset.order, spec, preset) for spec in families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
     wanted = [("baseline", {})]
     wanted += [(spec.family, {**_within(plan, spec, preset.params), **spec.params}) for _, spec, preset in sorted(queued, key=lambda item: item[0])]
     found = []

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from pages import _judged, _plan, _scoring
 from pipeline import Plan, Store
 from pipeline.worker import perform
+from tests import courses
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = ":red[dose] <b>$x$</b>"  # a column's name that Streamlit would read as markdown
@@ -305,6 +306,45 @@ def test_a_running_run_shows_phase_progress_best_and_warnings(finished, queued):
     assert at.get("progress")[0].proto.text == "42% · about 1 min 15 s left"
     assert charts(at)[0]["data"][1]["y"] == [0.5]
     store.fail(lease, "x", "y", "z")
+
+
+def test_learning_curves_are_drawn_while_a_run_is_on_and_what_is_wrong_is_said_once(finished, queued):
+    lease = courses.training(finished.store, queued.id)
+    at = opened("runs", run=queued.id, show="Learning curves")
+    assert not at.exception
+    lines = charts(at)[0]["data"]
+    assert len(lines) == 3 * 4 * 2, "three trials of four folds, validation and training"
+    assert {"Trial 2 · CatBoost", "Trial 1 · LightGBM"} < {line["name"] for line in lines}
+    text = said(at)
+    assert text.count("Over-fitting") == 1 and text.count("**Not a number**") == 1
+    assert "The loss is not a number from iteration 210 on" in text.replace("\\", "")
+    assert "Trial 3" in at.warning[0].value, "what makes a trial worthless is said on every view"
+    finished.store.event(lease, "round", {"number": 1, "fold": 1, "iteration": 310, "score": -0.25, "train": None})
+    at.run()
+    assert max(x for line in charts(at)[0]["data"] for x in line["x"]) == 310, "the next poll draws it"
+    at.selectbox(key="curves_of").select(1).run()
+    assert {line["name"] for line in charts(at)[0]["data"]} == {"Fold 1", "Fold 2", "Fold 3", "Fold 4"}
+    finished.store.fail(lease, "x", "y", "z")
+
+
+def test_the_timeline_has_a_bar_for_each_fit_and_says_how_busy_the_slots_were(finished, queued):
+    lease = courses.training(finished.store, queued.id)
+    at = opened("runs", run=queued.id, show="Timeline")
+    assert not at.exception
+    gantt = charts(at)[0]["data"]
+    assert [bars["name"] for bars in gantt][0::4] == ["Linear model", "Preparing"]
+    assert sum(len(bars["x"]) for bars in gantt) == 17
+    assert gantt[0]["base"] == [0.0, 0.0, 1.4, 1.4] and gantt[0]["y"] == [0, 1, 0, 1]
+    text = said(at)
+    assert "17 fits in 2 slots" in text and "**91%** of the slots' time" in text, f"(16 x 1.3 + 0.4) / (2 x 11.7) in {text}"
+    assert len(charts(at)) == 3
+    finished.store.fail(lease, "x", "y", "z")
+
+
+@pytest.mark.parametrize("view", ["Scores", "Learning curves", "Timeline"])
+def test_a_run_without_such_events_says_what_would_be_there(finished, view):
+    at = opened("runs", run=finished.runs["binary"].id, show=view)
+    assert not at.exception and not at.warning
 
 
 @pytest.mark.parametrize("state", ["failed", "interrupted", "cancelled"])

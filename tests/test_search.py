@@ -8,7 +8,7 @@ import pytest
 from pipeline import catalog, search
 from pipeline.data import infer
 from pipeline.plan import Plan
-from pipeline.search import Past
+from pipeline.strategies import Past, grid_sizes, strategy
 
 
 def plan(**changes: object) -> Plan:
@@ -46,15 +46,6 @@ def test_a_run_that_was_cut_goes_on_with_the_same_proposals(entry: catalog.Entry
     assert (nxt.family, nxt.params) == (whole[9].family, whole[9].params)
 
 
-@pytest.mark.parametrize("entry", [e for e in catalog.entries("family") if any(p.tune for p in e.params)], ids=lambda e: e.name)
-def test_proposals_are_inside_every_bound(entry: catalog.Entry) -> None:
-    task = entry.tasks[0]
-    p = plan().change(task=task, families=[{"family": entry.name}])
-    for past in run(p, 8)[1:]:
-        if past.family == entry.name:
-            assert entry.complete(past.params)  # raises PlanError outside the bounds
-
-
 def test_a_narrowed_space_and_fixed_parameters_are_kept() -> None:
     name = next(p.name for p in catalog.get("family", "lightgbm").params if p.tune and p.kind == "float" and p.log)
     fixed = next(p for p in catalog.get("family", "lightgbm").params if p.tune and p.kind == "int")
@@ -63,20 +54,41 @@ def test_a_narrowed_space_and_fixed_parameters_are_kept() -> None:
     assert tuned and all(0.05 <= t[name] <= 0.06 and t[fixed.name] == fixed.low for t in tuned)
 
 
-def test_tpe_finds_better_than_random_where_there_is_something_to_find() -> None:
-    def best(strategy: str) -> float:
-        return sum(min(t.loss for t in run(plan(seed=s).change(search={"strategy": strategy, "trials": 30}), 30)) for s in range(3))
-
-    assert best("tpe") <= best("random")
-
-
 def test_failed_trials_do_not_stop_the_search() -> None:
     past = [Past("baseline", {}, 1.0), Past("linear", {}, None), Past("lightgbm", {}, None), Past("extra_trees", {}, 0.5)]
     assert search.propose(plan(), past).family == "extra_trees"
 
 
+def test_what_a_person_enqueued_is_tried_once_before_the_strategy_begins() -> None:
+    asked = [{"family": "knn", "params": {}}, {"family": "lightgbm", "params": {"learning_rate": 0.07}}]
+    p = plan().change(search={"trials": 20, "enqueued": asked})
+    tried = run(p, 7)
+    assert [t.family for t in tried[4:6]] == ["knn", "lightgbm"] and tried[5].params["learning_rate"] == 0.07
+    assert sum(t.params.get("learning_rate") == 0.07 for t in tried) == 1
+
+
+def test_a_grid_covers_every_family_and_ends() -> None:
+    families = [{"family": "linear", "space": {}}, {"family": "knn", "params": {}}]
+    p = plan().change(families=families, search={"trials": 500, "strategy": "grid", "params": {"points": 2}})
+    past = run(p, 3)
+    while (proposal := search.propose(p, past)) is not None:
+        past.append(Past(proposal.family, proposal.params, 1.0))
+    tuned = past[3:]
+    sizes = grid_sizes(p, 2)
+    for family, size in sizes.items():
+        assert size - 1 <= sum(t.family == family for t in tuned) <= size, "the defaults may be one of the combinations"
+
+
+def test_an_unknown_parameter_of_a_strategy_a_pruner_or_an_enqueued_family_is_a_problem() -> None:
+    schema = infer(pd.DataFrame({"x": [float(i) for i in range(60)], "y": ["a", "b"] * 30}))[1]
+    asked = {"strategy": "grid", "params": {"points": 99}, "pruner": "medium", "trials": 5, "enqueued": [{"family": "linear", "params": {"penalti": 1}}]}
+    problems = plan().change(search=asked).problems(schema)
+    assert [p.page for p in problems] == ["tuning"] * 3
+    assert "points" in problems[0].message and "medium" in problems[1].message and "penalti" in problems[2].message
+
+
 def test_a_strategy_added_in_one_place_is_used() -> None:
-    @search.strategy("first", title="First", help="For this test.", order=99)
+    @strategy("first", title="First", help="For this test.", order=99)
     def first(space: dict, past: object, seed: int) -> tuple[str, dict]:
         return next(iter(space)), {}
 

@@ -42,7 +42,9 @@ class StrategyFacts:
     whole: bool = False
 
 
-def strategy(name: str, *, title: str, help: str, order: int, params: Sequence[Param] = (), whole: bool = False) -> Callable[[Callable], Callable]:
+def strategy(
+    name: str, *, title: str, help: str, order: int, params: Sequence[Param] = (), whole: bool = False
+) -> Callable[[Callable], Callable]:
     """Register a strategy: `make(space, past, seed, **params) -> (family, params)`, where space is {family: [Param, ...]}.
 
     It gives None when nothing is left to try. It keeps no state: the same arguments give the same answer.

@@ -48,10 +48,10 @@ def _sizes(space: Space, points: int) -> dict[str, int]:
 
 def _combination(space: Space, sizes: dict[str, int], points: int, number: int) -> tuple[str, dict[str, Any]]:
     """Combination `number`, counted through the families and, in each, with the last parameter turning fastest."""
-    for family, size in sizes.items():
-        if number < size:
-            break
-        number -= size
+    families = iter(sizes)
+    family = next(families)
+    while number >= sizes[family]:
+        number, family = number - sizes[family], next(families)
     params = {}
     for param in reversed(space[family]):
         values = spread(param, points)

@@ -10,8 +10,19 @@ from typing import Any
 from pipeline.catalog import Param
 from pipeline.strategies.pruners import Decide, Scores, pruner
 
-FACTOR = Param("factor", "int", 3, "Reduction factor", "At each rung the best of so many goes on; the rungs are its powers, in folds.", 2, 9, tune=False)
-BRACKETS = Param("brackets", "int", 3, "Brackets", "The trials are dealt into so many groups; each group begins a rung later.", 1, 5, tune=False)
+FACTOR = Param(
+    "factor",
+    "int",
+    3,
+    "Reduction factor",
+    "At each rung the best of so many goes on; the rungs are its powers, in folds.",
+    2,
+    9,
+    tune=False,
+)
+BRACKETS = Param(
+    "brackets", "int", 3, "Brackets", "The trials are dealt into so many groups; each group begins a rung later.", 1, 5, tune=False
+)
 
 
 @pruner("halving", title="Successive halving", order=30, params=[FACTOR],
@@ -41,8 +52,10 @@ def _bracket(scores: Scores, brackets: int) -> int:
 def _at_rung(scores: Scores, others: Sequence[Scores], factor: int, first: int) -> str | None:
     """At a rung, a reason to stop unless the trial is in the best 1/factor of those that came so far; nothing before there are enough to judge."""
     n = len(scores)
+    if n < first or not _is_power(n, factor):
+        return None
     means = [fmean(other[:n]) for other in others if len(other) >= n]
-    if n < first or not _is_power(n, factor) or len(means) + 1 < factor:
+    if len(means) + 1 < factor:
         return None
     better = sum(mean > fmean(scores) for mean in means)
     kept = (len(means) + 1) // factor

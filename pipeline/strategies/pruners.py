@@ -47,8 +47,10 @@ def none(params: dict[str, Any]) -> Decide:
 def below_median(params: dict[str, Any]) -> Decide:
     def decide(scores: Scores, others: Sequence[Scores]) -> str | None:
         n = len(scores)
+        if n < params["folds"]:
+            return None
         means = [fmean(other[:n]) for other in others if len(other) >= n]
-        if n < params["folds"] or len(means) < params["trials"] or fmean(scores) >= median(means):
+        if len(means) < params["trials"] or fmean(scores) >= median(means):
             return None
         return f"After {_folds(n)} its mean of {fmean(scores):.4g} was worse than the median of {len(means)} others, {median(means):.4g}."
 
