@@ -35,7 +35,7 @@ from pipeline.device import cores
 from pipeline.errors import TrainyardError, WorkerDied
 
 ROOT = Path(__file__).resolve().parents[1]
-WARM = ("pandas", "pyarrow", "scipy.sparse", "sklearn.pipeline", "sklearn.compose", "sklearn.linear_model", "pipeline.trials", "lightgbm", "xgboost", "catboost")
+WARM = ("pandas", "pyarrow", "scipy.sparse", "sklearn.compose", "sklearn.linear_model", "pipeline.trials", "lightgbm", "xgboost", "catboost")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 TRIES = 2
 FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not survive a fork

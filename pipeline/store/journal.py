@@ -50,20 +50,16 @@ class Journal:
         with self._database.read() as session:
             return [to_event(row) for row in session.execute(query)]
 
-    def add_trial(self, lease: Lease, record: Mapping[str, Any], artifacts: Mapping[str, Any]) -> TrialRecord:
-        """Store a trial with its evidence: the files first, then the trial, its event and the count in one transaction."""
-        self.check(lease)
-        published = self.publish(artifacts)
+    def put_trial(self, lease: Lease, record: Mapping[str, Any]) -> TrialRecord:
+        """Store a trial as it stands: while its run is on it grows by folds, and each time replaces what was said of it."""
         with self._database.write() as session:
             run = held(session, lease)
-            number = int(record["number"])
-            if session.get(TrialRow, (run.id, number)) is not None:
-                raise StoreError(f"The run {run.id} has a trial {number} already.", "Number the trials of a resumed run after the stored ones.")
-            row = _trial_row(run, record, self.name(session, published))
-            session.add(row)
-            run.trials_done += 1
-            told = {key: value for key, value in plain({**record}).items() if key != "artifacts"}
-            say(session, run, "trial", told)
+            row = _trial_row(run, record)
+            before = session.get(TrialRow, (run.id, row.number))
+            if before is None:
+                run.trials_done += 1
+            row = session.merge(row)
+            say(session, run, "trial", record)
             return to_trial(row)
 
     def trials(self, run_id: str) -> list[TrialRecord]:
@@ -117,10 +113,10 @@ def say(session: Session, run: RunRow, kind: str, payload: Mapping[str, Any]) ->
     session.add(EventRow(run_id=run.id, seq=run.events, at=time.time(), kind=kind, payload=plain(payload)))
 
 
-def _trial_row(run: RunRow, record: Mapping[str, Any], shas: dict[str, str]) -> TrialRow:
+def _trial_row(run: RunRow, record: Mapping[str, Any]) -> TrialRow:
     given = plain({**record})
     return TrialRow(
         run_id=run.id, number=int(given["number"]), attempt=run.attempt, family=given["family"], params=given.get("params") or {},
         score=given.get("score"), interval=given.get("interval"), fold_scores=list(given.get("fold_scores") or ()),
-        seconds=float(given.get("seconds") or 0.0), state=given.get("state", "complete"), message=given.get("message", ""), artifacts=shas,
+        seconds=float(given.get("seconds") or 0.0), state=given.get("state", "complete"), message=given.get("message", ""), artifacts={},
     )  # fmt: skip

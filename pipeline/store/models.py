@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from pipeline.errors import NotFound, StoreError, near
+from pipeline.errors import NotFound, StoreError, UnknownName, near
 from pipeline.store.artifacts import Artifacts
 from pipeline.store.engine import Database
 from pipeline.store.records import ModelVersion, checked_name
 from pipeline.store.rows import AliasRow, ArtifactRow, DatasetRow, ModelRow, ResultRow, RunRow, to_model
 
-PREDICTOR = "predictor"  # the artifact of a finished run that is kept
+PREDICTORS = {"accurate": "predictor", "fast": "fast"}  # the artifacts of a finished run that can be kept
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _SUFFIX = re.compile(r"(?P<name>.+)(?::(?P<version>[1-9][0-9]{0,8})|@(?P<alias>[A-Za-z][A-Za-z0-9_-]{0,39}))", re.DOTALL)
 
@@ -30,17 +30,19 @@ class Models:
     def __init__(self, database: Database, artifacts: Artifacts) -> None:
         self._database, self._artifacts = database, artifacts
 
-    def keep(self, run_id: str, name: str) -> ModelVersion:
-        """Keep what a run ended with as the next version of `name`, with what it was made from."""
+    def keep(self, run_id: str, name: str, which: str) -> ModelVersion:
+        """Keep a model that a run ended with as the next version of `name`, with what it was made from."""
+        if which not in PREDICTORS:
+            raise UnknownName("result of a run", which, PREDICTORS)
         checked_name("model", name)
         with self._database.write() as session:
             _refuse_a_reference(session, name)
-            run, result = _finished(session, run_id)
+            run, result = _finished(session, run_id, PREDICTORS[which])
             dataset = session.exec(select(DatasetRow).where(DatasetRow.id == run.dataset_id)).one()
             row = ModelRow(
                 name=name, version=_newest(session, name) + 1, run_id=run.id, attempt=result.attempt, dataset_id=dataset.id,
                 plan_fingerprint=run.fingerprint, content_sha256=dataset.sha256, file_sha256=dataset.file_sha256,
-                artifact=result.artifacts[PREDICTOR], created=time.time(),
+                artifact=result.artifacts[PREDICTORS[which]], created=time.time(),
             )  # fmt: skip
             session.add(row)
             session.flush()
@@ -77,13 +79,13 @@ class Models:
         return self._artifacts.load(version.artifact)
 
 
-def _finished(session: Session, run_id: str) -> tuple[RunRow, ResultRow]:
+def _finished(session: Session, run_id: str, artifact: str) -> tuple[RunRow, ResultRow]:
     run = session.exec(select(RunRow).where(RunRow.id == run_id)).first()
     if run is None:
         raise NotFound(f"There is no run {run_id!r}.", "Choose one on the Runs page.")
     query = select(ResultRow).where(ResultRow.run_id == run_id).order_by(col(ResultRow.attempt).desc())
     result = session.exec(query).first()
-    if result is None or PREDICTOR not in result.artifacts:
+    if result is None or artifact not in result.artifacts:
         raise StoreError(f"The run {run_id} is {run.state} and has no model to keep.", "Wait until it is done, or resume it.")
     return run, result
 

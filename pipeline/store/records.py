@@ -97,7 +97,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One finished or failed trial; `artifacts` maps a name ("oof", "models") to the SHA-256 of what is stored."""
+    """One trial as it stands. Its out-of-fold predictions are an artifact of the finished run ("oof")."""
 
     number: int
     family: str

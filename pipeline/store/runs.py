@@ -7,8 +7,10 @@ a token; a run whose worker is gone (see `pulse`) becomes "interrupted", by whoe
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -31,6 +33,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "done": (),
 }
 _HARDLY_WAIT = 0.2  # seconds
+WORKSPACE_SECONDS = 7 * 86_400  # that an unfinished run can be resumed without repeating fits
 _COLUMNS = select(RunRow.__table__)  # plain columns: building mapped objects would take most of a page's poll
 _PULSES = select(RunRow.id, RunRow.boot, RunRow.beat_at, RunRow.beats).where(col(RunRow.state).in_(HELD))
 
@@ -178,6 +181,17 @@ class Runs:
             row = held(session, lease)
             _end(session, row, state, message, hint, code)
             return to_run(row)
+
+    def sweep(self, folder: Path) -> list[Path]:
+        """Remove the workspaces of runs that are done or gone, and of those that ended in another way a week ago."""
+        removed = []
+        for path in folder.glob("*") if folder.is_dir() else ():
+            with self._database.read() as session:
+                row = session.exec(select(RunRow).where(RunRow.id == path.name)).first()
+            if row is None or row.state == "done" or (row.state not in ACTIVE and time.time() - (row.finished or 0) > WORKSPACE_SECONDS):
+                shutil.rmtree(path, ignore_errors=True)  # what somebody still has open goes next time
+                removed.append(path)
+        return removed
 
     def _several(self, query: Any) -> list[Run]:
         """The runs of a query on the columns; who reads also notices whose worker is gone. Pages poll this: one connection."""

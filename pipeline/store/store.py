@@ -152,9 +152,13 @@ class Store:
         """Append several (kind, payload), with the changes that `update` takes, in one transaction; the last number."""
         return self._journal.record(who, events, changes)
 
-    def add_trial(self, lease: Lease, record: Mapping[str, Any], artifacts: Mapping[str, Any]) -> TrialRecord:
-        """Store a trial (the keys of TrialRecord) with its evidence, and tell it as an event "trial", all or nothing."""
-        return self._journal.add_trial(lease, record, artifacts)
+    def put_trial(self, lease: Lease, record: Mapping[str, Any]) -> TrialRecord:
+        """Store a trial as it stands (the keys of TrialRecord) and tell it as an event "trial"; it grows while its run is on."""
+        return self._journal.put_trial(lease, record)
+
+    def workspace(self, run_id: str) -> Path:
+        """Where a run keeps its finished fits until it is done, so that a resumed one repeats none of them."""
+        return self.home / "work" / run_id
 
     def finish(
         self, lease: Lease, *, state: State = "done", evaluation: Mapping[str, Any], leaderboard: list[dict[str, Any]],
@@ -186,8 +190,8 @@ class Store:
         return self._artifacts.read(sha)
 
     def sweep(self, grace: float = GRACE_SECONDS) -> list[Path]:
-        """Remove files older than `grace` seconds that no row names: what a killed process left behind."""
-        return self._artifacts.sweep(grace)
+        """Remove files older than `grace` seconds that no row names, and the fits of runs that nobody resumed for a week."""
+        return [*self._artifacts.sweep(grace), *self._runs.sweep(self.home / "work")]
 
     def problems(self) -> list[str]:
         """What is wrong with the database and the artifacts, in words; empty when all is well. Reads everything."""
@@ -195,9 +199,9 @@ class Store:
 
     # Registry
 
-    def keep(self, run_id: str, name: str) -> ModelVersion:
-        """Keep the model of a run as the next version of `name`. Raises StoreError when the run has no model."""
-        return self._models.keep(run_id, name)
+    def keep(self, run_id: str, name: str, result: str = "accurate") -> ModelVersion:
+        """Keep a model of a run, "accurate" or "fast", as the next version of `name`. Raises StoreError when the run has none."""
+        return self._models.keep(run_id, name, result)
 
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """Newest first: all, or those of one name."""

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pipeline.store import Store
 from pipeline.worker.process import child
 from pipeline.worker.supervisor import ensure_worker, run_here, serve
-from pipeline.worker.training import Reporter, finished_trials, perform
+from pipeline.worker.training import Reporter, perform
 
-__all__ = ["Reporter", "child", "ensure_worker", "finished_trials", "main", "perform", "run_here", "serve"]
+__all__ = ["Reporter", "child", "ensure_worker", "main", "perform", "run_here", "serve"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = (sys.executable, "-m", "pipeline.worker", "--child")
-WARM = ("pandas", "pyarrow.parquet", "scipy.sparse", "sklearn.pipeline", "sklearn.compose", "lightgbm", "xgboost", "catboost", "pipeline.run")
+WARM = ("pandas", "pyarrow.parquet", "scipy.sparse", "sklearn.pipeline", "sklearn.compose", "pipeline.run")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 WATCH_SECONDS = 0.25
 LARGEST_LOG = 5_000_000  # bytes
@@ -50,6 +50,10 @@ def child(home: str, parent: int, execute: Callable[..., Outcome] | None = None,
     os.nice(5)
     channel = os.dup(1)
     os.dup2(2, 1)
+    if execute is None:
+        from pipeline import executor
+
+        executor.shared().warm()  # the processes that fit: they import the model libraries while nobody waits
     _warm_up(warm)
     line = sys.stdin.readline()
     if not line:  # the supervisor has no work and is gone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +14,10 @@ from pipeline.errors import LeaseLost, StoreBusy, TrainingError, TrainyardError
 from pipeline.store import Lease, Run, Store
 
 if TYPE_CHECKING:
-    from pipeline.run import Outcome, Trial
+    from pipeline.run import Outcome
+    from pipeline.trials import Trial
 
-BATCHED = ("round", "fold", "progress", "log")  # events that may wait half a second for company
+BATCHED = ("round", "fit", "usage", "trial_started", "progress", "log")  # events that may wait half a second for company
 BATCH_SECONDS = 0.5
 _TRIAL = ("number", "family", "params", "score", "interval", "fold_scores", "seconds", "state", "message")
 _log = logging.getLogger("trainyard.worker")
@@ -52,12 +54,16 @@ def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[...
     dataset = store.dataset(lease.run.dataset_id)
     outcome = execute(
         lease.run.plan, dataset.table(), schema=dataset.schema, on_event=reporter.on_event, should_stop=reporter.should_stop,
-        finished=finished_trials(store, lease.run.id),
+        workspace=store.workspace(lease.run.id),
     )  # fmt: skip
     reporter.flush()
-    artifacts = {"predictor": outcome.predictor, "rows": _arrays(outcome.rows)}
+    evidence = {f"trial_{trial.number}": trial.oof for trial in outcome.trials if trial.oof is not None}
+    artifacts = {"predictor": outcome.predictor, "fast": outcome.fast, "rows": _arrays(outcome.rows), "oof": evidence}
     state = "cancelled" if outcome.stopped else "done"
-    return store.finish(lease, state=state, evaluation=outcome.evaluation, leaderboard=outcome.leaderboard, artifacts=artifacts)
+    run = store.finish(lease, state=state, evaluation=outcome.evaluation, leaderboard=outcome.leaderboard, artifacts=artifacts)
+    if run.state == "done":  # a cancelled run may go on, and then repeats no fit
+        shutil.rmtree(store.workspace(run.id), ignore_errors=True)  # what is left is swept later
+    return run
 
 
 def _arrays(rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,23 +83,6 @@ def _incident(store: Store, lease: Lease, error: Exception) -> Run:
     _log.error("incident %s", number, exc_info=error)
     message = f"The training stopped because of an unexpected {type(error).__name__} (incident {number})."
     return store.fail(lease, message, f"The log {store.log_path(lease.run.id).name} has the details; resume to try again.", "unexpected")
-
-
-def finished_trials(store: Store, run_id: str) -> list[Trial]:
-    """The stored trials of a run with their evidence, as `execute` takes them; verified. Raises DamagedArtifact.
-
-    Only the models of the best trial are loaded: no other can become what the run keeps.
-    """
-    records = store.trials(run_id)
-    if not records:
-        return []
-    from pipeline.run import Trial, best_of
-
-    trials, best = [], best_of(store.run(run_id).plan, records)
-    for record in records:
-        evidence = {name: store.load(sha) for name, sha in record.artifacts.items() if name != "models" or record is best}
-        trials.append(Trial(**{name: getattr(record, name) for name in _TRIAL}, oof=evidence.get("oof"), models=evidence.get("models")))
-    return trials
 
 
 class Reporter:
@@ -139,9 +128,7 @@ class Reporter:
             return self.stopping
 
     def _trial(self, trial: Trial) -> None:
-        evidence = {"oof": trial.oof, "models": trial.models}
-        record = {name: getattr(trial, name) for name in _TRIAL}
-        self._store.add_trial(self._lease, record, {name: value for name, value in evidence.items() if value is not None})
+        self._store.put_trial(self._lease, {name: getattr(trial, name) for name in _TRIAL})
 
 
 def _shown(events: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
