@@ -29,6 +29,7 @@ CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
 CAP_SHARE_SLOW = 0.28
 RUNG_ROWS = 600  # informative rows that a configuration is judged on before it is dropped or kept
 CLEARLY = 3.0  # standard errors behind the leader
+MOST_LATENCY_OF_FAST = 0.015  # seconds per 1,000 rows with one thread
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
 WHOLE_ENOUGH = 0.8  # of its rounds: a refit that the clock cut earlier is not used
@@ -134,6 +135,12 @@ class Schedule:
         lacking = {t.number: sum(f not in t.folds for f in self.compared) for t in found}
         return min(found, key=lambda t: (lacking[t.number], self._loss(t, self.compared), t.number), default=None)
 
+    def fast(self) -> Tally | None:
+        """The best trial that answers quickly enough for the fast result; the quickest when none does."""
+        found = [t for t in self.candidates(self.compared) if t.latency > 0]
+        quick = [t for t in found if t.latency <= MOST_LATENCY_OF_FAST]
+        return quick[0] if quick else min(found, key=lambda t: t.latency, default=None)
+
     def rows(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The rows that these folds validate, and which fold does (the first, where folds repeat)."""
         part = np.full(len(self.data.rows), -1)
@@ -196,8 +203,8 @@ class ByTrials(Schedule):
         among, blend = self.blend(list(folds))
         if blend:
             chosen = sorted(range(len(among)), key=lambda i: -blend.weights[i])[:MEMBERS]
-            keep = {i for i in chosen if blend.weights[i] > 0} | {blend.single}
-            yield [self.task(among[i], REFIT) for i in sorted(keep)]
+            keep = {among[i].number for i in chosen if blend.weights[i] > 0} | {among[blend.single].number, self.fast().number}
+            yield [self.task(self.tallies[number], REFIT) for number in sorted(keep)]
 
     def _pruned(self, tally: Tally) -> bool:
         if not tally.dropped and tally.folds and tally.family != "baseline":
@@ -313,6 +320,8 @@ class ByTime(Schedule):
         among, blend = self.blend(self._rung if ready[1:] else [0])
         if blend:
             weighed = [(t, float(w)) for t, w in zip(among, blend.weights, strict=True) if w > 0 or t is among[blend.single]]
+            fast = self.fast()
+            weighed += [(fast, 0.0)] if fast and all(t is not fast for t, _ in weighed) else []
             self._members = sorted(weighed, key=lambda pair: -(pair[1] + 0.02) / np.sqrt(pair[0].seconds + 1e-3))
 
     def _fits(self, seconds: float) -> bool:

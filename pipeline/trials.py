@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import balance, catalog, evaluate, features
+from pipeline.device import cores
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
 from pipeline.plan import Plan
@@ -317,4 +318,6 @@ def load_model(workspace: Workspace, fit: Fit, recipes: dict[str, Any], n_classe
     if name not in recipes:
         recipes[name] = workspace.get(name)
     estimator, present = workspace.get(f"model-{fit.key}")
+    if hasattr(estimator, "resources"):
+        estimator.resources = replace(estimator.resources, threads=cores())  # it was fitted beside others; it predicts alone
     return FittedModel(recipes[name], estimator, present, n_classes)
