@@ -34,7 +34,7 @@ PARAMS = (
     title="Histogram boosting",
     help="The gradient boosting of scikit-learn: quick, close to LightGBM, needs no further package.",
     params=PARAMS, order=25, categories="codes", scaled=False, missing=True, sparse=False, speed="fast", default=False,
-    iterative=True,
+    iterative=True, rounds="n_estimators",
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     return HistBoosting(task, params, resources)

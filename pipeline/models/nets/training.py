@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from pipeline.models.nets.stack import Layout, Shape, forward, initial
 
 ROUND = 100_000  # rows of one round, so that a deadline is met on large tables too
 PULSE = 0.5  # seconds between two questions whether to stop, inside a long round
-BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (108_000, 256), (500_000, 1_024))
+BATCHES = ((4_500, 64), (6_400, 128), (108_000, 256), (500_000, 1_024))
 LARGEST_BATCH, SMALLEST_BATCH = 4_096, 16
 AT_ONCE = {"cpu": 2**21, "cuda": 2**28}  # values of one layer in a look at the rows held back
 BETA1, BETA2, EPSILON, CLIP = 0.9, 0.999, 1e-8, 1.0
