@@ -8,6 +8,7 @@ and the fit goes on where it was; when the device fails, it starts again on the 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -108,7 +109,9 @@ def _trained(jobs: list[Job], resources: Resources, device: str) -> list[Trained
 
 def _on(jobs: list[Job], resources: Resources, device: str) -> list[Trained]:
     found: dict[int, Trained] = {}
-    with _seeded(resources, device):
+    with _seeded(resources, device), warnings.catch_warnings():
+        # parameters of several models are views of one tensor, which torch finds worth a remark
+        warnings.filterwarnings("ignore", message="grad and param do not obey")
         for part in _loaded(jobs, device):
             part.run(found)
     return [found[id(job)] for job in jobs]
@@ -356,6 +359,7 @@ class _Stack:
             return [0.0] * len(self.jobs)
         shape = self.layout.shape
         rows = max(64, AT_ONCE.get(self.device, AT_ONCE["cpu"]) // (len(self.jobs) * shape.members * shape.width))
+        rows = max(1, min(rows, _safe.get((self.device, shape), rows * len(self.jobs)) // len(self.jobs)))
         total = torch.zeros(len(self.jobs), device=self.device)
         for places, mass in zip(self.valid.split(rows, 1), self.mass.split(rows, 1), strict=True):
             X, y, _ = self._gather(places[:, None])
