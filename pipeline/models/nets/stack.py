@@ -151,12 +151,12 @@ def _dropped(hidden: torch.Tensor, share: float) -> torch.Tensor:
         return functional.dropout(hidden, share)
     draws = torch.empty((hidden.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
     kept = draws.view(torch.uint8)[: hidden.numel()].view(hidden.shape) >= round(share * 256)
-    return hidden * kept.to(hidden.dtype).div_(1 - round(share * 256) / 256)
+    return hidden * (kept * (1 / (1 - round(share * 256) / 256)))
 
 
 def _affine(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     if len(hidden) == 1:  # one plain product is quicker than a batch of one
-        return torch.addmm(bias[0], hidden[0], weight[0])[None]
+        return torch.addmm(bias.squeeze(0), hidden.squeeze(0), weight.squeeze(0)).unsqueeze(0)
     return torch.baddbmm(bias, hidden, weight)
 
 
@@ -166,7 +166,7 @@ def _inputs(layout: Layout, p: dict[str, torch.Tensor], bins: dict[str, torch.Te
     if not c:
         return X
     numbers, others = X[..., :c], X[..., c:]
-    places = ((numbers[..., None] - bins["low"][:, None, None]) * bins["inverse"][:, None, None]).clamp(0, 1)
+    places = (numbers[..., None] - bins["low"][:, None, None]).mul_(bins["inverse"][:, None, None]).clamp_(0, 1)
     if not s.embedding:
         return torch.cat([X, places.flatten(-2)], dim=-1)
     models, shown, rows = X.shape[:3]

@@ -28,6 +28,7 @@ BATCHES = ((4_500, 64), (6_400, 128), (108_000, 256), (500_000, 1_024))
 LARGEST_BATCH, SMALLEST_BATCH = 4_096, 16
 AT_ONCE = {"cpu": 2**21, "cuda": 2**28}  # values of one layer in a look at the rows held back
 BETA1, BETA2, EPSILON, CLIP = 0.9, 0.999, 1e-8, 1.0
+WIDE = 256  # units beyond which one model keeps a CPU busy: 16 MLPs of 512 units took twice as long stacked as one by one
 WARM_UP = 3  # steps before a CUDA graph is captured
 _safe: dict[tuple[str, Shape], int] = {}  # rows x models of a step that fitted into the memory when more did not
 
@@ -78,15 +79,16 @@ def fit_many(jobs: Sequence[Job], resources: Resources) -> list[Trained]:
     Raises TrainingError when the device is not there, OutOfMemory when not even the CPU has room for the rows.
     """
     device, found = _device(resources.device), {}
-    for group in _groups(jobs):
+    for group in _groups(jobs, device):
         found.update(zip(group, _trained([jobs[i] for i in group], resources, device), strict=True))
     return [found[i] for i in range(len(jobs))]
 
 
-def _groups(jobs: Sequence[Job]) -> list[list[int]]:
+def _groups(jobs: Sequence[Job], device: str) -> list[list[int]]:
     groups: dict[tuple, list[int]] = {}
     for i, job in enumerate(jobs):
-        groups.setdefault((job.shape, job.batch, job.weight is None), []).append(i)
+        alone = i if device == "cpu" and job.shape.width > WIDE else None
+        groups.setdefault((job.shape, job.batch, job.weight is None, alone), []).append(i)
     return list(groups.values())
 
 
@@ -251,7 +253,7 @@ class _Stack:
         return True
 
     def _halves(self, found: dict[int, Trained]) -> None:
-        half = len(self.jobs) // 2
+        half, self.graph = len(self.jobs) // 2, None
         self._remember(self.batch * half)
         self.notes.append(f"The memory of {self.device} holds {half} of {len(self.jobs)} models at a time.")
         for which in (list(range(half)), list(range(half, len(self.jobs)))):
