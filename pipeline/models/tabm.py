@@ -19,7 +19,7 @@ PARAMS = (
     network.bins(24),
     Param("embedding", "int", 8, "Values for a number", low=2, high=32, unit="values",
           help="Each number is turned into this many learned values before the first layer."),
-    *network.training(rate=2e-3, decay=3e-4, patience=16),
+    *network.training(rate=4e-3, decay=3e-4, patience=10),
 )  # fmt: skip
 PORTFOLIO = (
     Preset({}, order=15, rows=(0, 3_000), devices=("cpu",)),
