@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline import catalog
 from pipeline.data.schema import Column, Kind, Schema
-from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, WAYS, default_folds, default_holdout, own
+from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS, default_folds, default_holdout, own
 from pipeline.errors import PlanError, TrainyardError
 
 VERSION = 1
@@ -181,7 +181,7 @@ class Plan(Part):
         A group would teach the model its members, and a new one has no rows yet; a time may be a feature.
         """
         aside = {name: fix.title for fix in self.fixes for name in fix.ignore}
-        if self.split.column and WAYS[self.split.strategy].column in ("group", "own"):
+        if self.split.column and SPLITS[self.split.strategy].column in ("group", "own"):
             aside[self.split.column] = "divides the rows, so the model does not see it"
         if self.balance.column:
             aside[self.balance.column] = "weights the rows, so the model does not see it"
@@ -325,7 +325,7 @@ def _column_problems(plan: Plan, schema: Schema) -> list[Problem]:
 
 def _split_problems(plan: Plan, schema: Schema) -> list[Problem]:
     """What does not fit in how the rows are divided; each is mended on the Models page."""
-    split, way = plan.split, WAYS[plan.split.strategy]
+    split, way = plan.split, SPLITS[plan.split.strategy]
     column = next((c for c in schema.columns if c.name == split.column), None)
     if column is None:
         found = [*_missing_column(split, way.column is not None, schema)]
@@ -345,7 +345,7 @@ def _split_problems(plan: Plan, schema: Schema) -> list[Problem]:
 
 
 def _missing_column(split: Split, needed: bool, schema: Schema) -> list[tuple[str, str]]:
-    title = WAYS[split.strategy].title
+    title = SPLITS[split.strategy].title
     if split.column:
         return [
             (
@@ -358,7 +358,7 @@ def _missing_column(split: Split, needed: bool, schema: Schema) -> list[tuple[st
 
 def _unused_column(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
     """A column is set, and the strategy shuffles without it."""
-    title = WAYS[plan.split.strategy].title
+    title = SPLITS[plan.split.strategy].title
     if column.dtype == "datetime":
         return [(f"A time column, {column.name!r}, is set, and {title!r} shuffles the rows: a model would be judged on a past "
                  "whose future it has learned.", "Choose Time-ordered, or clear the column.")]  # fmt: skip
@@ -372,7 +372,7 @@ def _unused_column(plan: Plan, column: Column, schema: Schema) -> list[tuple[str
 
 def _group_problems(plan: Plan, column: Column, schema: Schema) -> list[tuple[str, str]]:
     if column.dtype == "datetime":
-        return [(f"{column.name!r} is a time, and {WAYS[plan.split.strategy].title!r} shuffles its groups: a model would be judged on a past "
+        return [(f"{column.name!r} is a time, and {SPLITS[plan.split.strategy].title!r} shuffles its groups: a model would be judged on a past "
                  "whose future it has learned.", "Choose Time-ordered: rows of one time stay together there too.")]  # fmt: skip
     groups, folds = column.unique + (column.missing > 0), plan.split.count(schema.rows)
     need = folds + (plan.split.holdout > 0)

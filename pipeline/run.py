@@ -140,11 +140,12 @@ def execute(
 
 @dataclass(frozen=True)
 class Holdout:
-    """Rows that no trial has seen; used once, by `_evaluate`."""
+    """Rows that no trial has seen; used once, by `_evaluate`. There may be none."""
 
     table: pd.DataFrame
     y: np.ndarray
     rows: np.ndarray
+    split: dict[str, Any]  # the facts of the division
 
 
 def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str], None]) -> tuple[TrainingData, Holdout]:
@@ -165,7 +166,7 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes)
     if classes and len(np.unique(y[train])) < 2:
         raise PlanError(f"Only one class of {plan.target!r} is left to train on.", "Add rows of the other classes.")
-    return data, Holdout(seen.iloc[kept[held]], y[held], kept[held])
+    return data, Holdout(seen.iloc[kept[held]], y[held], kept[held], division.facts)
 
 
 def encode(plan: Plan, target: pd.Series, column: Column) -> tuple[np.ndarray, tuple]:
@@ -286,11 +287,13 @@ def _predictor(plan: Plan, schema: Schema, data: TrainingData, best: Trial) -> P
 
 def _evaluate(plan: Plan, data: TrainingData, holdout: Holdout, trials: Sequence[Trial], best: Trial) -> dict[str, Any]:
     classes = [str(label) for label in data.classes]
-    predicted = np.mean([model.predict(holdout.table) for model in best.models], axis=0)
     baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
-    judged = {"holdout": evaluate.judge(plan.task, holdout.y, predicted, classes), "cv": evaluate.judge(plan.task, data.y, best.oof, classes)}
+    judged = {"holdout": None, "cv": evaluate.judge(plan.task, data.y, best.oof, classes)}
+    if len(holdout.rows):
+        predicted = np.mean([model.predict(holdout.table) for model in best.models], axis=0)
+        judged["holdout"] = evaluate.judge(plan.task, holdout.y, predicted, classes)
     facts = {"task": plan.task, "metric": plan.metric, "classes": classes, "positive": plan.positive, "target": plan.target}
-    facts |= {"family": best.family, "trial": best.number, "params": best.params, "folds": len(data.folds)}
+    facts |= {"family": best.family, "trial": best.number, "params": best.params, "folds": len(data.folds), "split": holdout.split}
     facts["baseline"] = _guesses(plan, data, holdout, baseline) if baseline else None
     return facts | judged
 
@@ -298,7 +301,7 @@ def _evaluate(plan: Plan, data: TrainingData, holdout: Holdout, trials: Sequence
 def _guesses(plan: Plan, data: TrainingData, holdout: Holdout, baseline: Trial) -> dict[str, Any]:
     """What the baseline reaches by every metric: out of fold, and on the holdout with the mean of its fold models."""
     constant = np.repeat(baseline.oof.mean(axis=0, keepdims=True), len(holdout.y), axis=0)
-    rows = {"cv": (data.y, baseline.oof), "holdout": (holdout.y, constant)}
+    rows = {"cv": (data.y, baseline.oof)} | ({"holdout": (holdout.y, constant)} if len(holdout.y) else {})
     metrics = catalog.entries("metric", plan.task)
     return {"cv": baseline.score, "metrics": {part: {m.name: m.make(y, p) for m in metrics} for part, (y, p) in rows.items()}}
 

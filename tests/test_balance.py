@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix, issparse
 
 from pipeline import catalog
-from pipeline.balance import Balanced, apply, estimate, smote
+from pipeline.balance import Balanced, apply, rows_after, smote
 from pipeline.errors import MissingPackage, PlanError
 from pipeline.plan import Balance
 
@@ -236,8 +236,8 @@ def test_the_estimate_is_what_comes_of_it(method: str) -> None:
     for params in ({}, {"share": 0.5} if catalog.get("balance", method).complete().get("share") else {}):
         spec = Balance(method=method, params=params)
         got = apply(spec, X, y, 0, classes=NAMES)
-        assert estimate(spec, got.before) == got.after
-    assert estimate(Balance(method="column_weights", column="w"), {"a": 3}) is None
+        assert rows_after(spec, got.before) == got.after
+    assert rows_after(Balance(method="column_weights", column="w"), {"a": 3}) is None
 
 
 def test_resampling_is_for_classes_only() -> None:
