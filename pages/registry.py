@@ -107,7 +107,7 @@ def lineage(version) -> None:
         st.markdown("**Where it comes from**")
         rows = [{"What": what, "Which": which, "SHA-256 or id": identity} for what, which, identity in chain]
         st.dataframe(rows, hide_index=True, key="lineage_table", alt="File, dataset, plan, run and model with their hashes")
-        held = evaluation["holdout"]["rows"]
+        held = (evaluation["holdout"] or {"rows": 0})["rows"]
         st.caption(
             f"Trained on {evaluation['cv']['rows']:,} rows of {_ui.md(dataset.file_name)}; {held:,} more were held out. {_ui.md(_trials(run))}"
         )

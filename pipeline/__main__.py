@@ -124,17 +124,19 @@ def _plan(args: argparse.Namespace, dataset: Any) -> Any:
 
 def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any) -> int:
     evaluation, board = store.evaluation(run.id), store.leaderboard(run.id)
-    held = next(m for m in evaluation["holdout"]["metrics"] if m["name"] == run.plan.metric)
+    judged = evaluation["holdout"] or evaluation["cv"]  # a plan may hold no rows out
+    held = next(m for m in judged["metrics"] if m["name"] == run.plan.metric)
     shown = {
         "run": run.id, "model": f"{version.name}:{version.version}", "task": run.plan.task, "metric": run.plan.metric,
-        "holdout": held["value"], "interval": [held["low"], held["high"]], "leaderboard": board,
+        "holdout": held["value"] if evaluation["holdout"] else None, "interval": [held["low"], held["high"]], "leaderboard": board,
         "seconds": round((run.finished - run.started).total_seconds(), 2), "state": run.state,
     }  # fmt: skip
     if args.json:
         return _json(shown)
     rows = [[r["title"], f"{r['score']:.5g}", "{:.5g} to {:.5g}".format(*r["interval"]), f"{r['seconds']:.1f}", _remark(r)] for r in board]
     _table(["family", f"{held['title']} (cross-validated)", "95 % interval", "seconds", ""], rows)
-    _out(f"\n{held['title']} on {evaluation['holdout']['rows']:,} rows never trained on: {held['value']:.5g} ")
+    what = "rows never trained on" if evaluation["holdout"] else "rows, each by a fold model that has not seen it (none were held out)"
+    _out(f"\n{held['title']} on {judged['rows']:,} {what}: {held['value']:.5g} ")
     _out(f"(95 % interval {held['low']:.5g} to {held['high']:.5g})\nkept as {shown['model']}, run {run.id}\n")
     return 0
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix, issparse
 
+import pipeline
 from pipeline import catalog
-from pipeline.balance import Balanced, apply, estimate, smote
+from pipeline.balance import Balanced, apply, balance, rows_after, smote
 from pipeline.errors import MissingPackage, PlanError
 from pipeline.plan import Balance
 
@@ -236,8 +239,20 @@ def test_the_estimate_is_what_comes_of_it(method: str) -> None:
     for params in ({}, {"share": 0.5} if catalog.get("balance", method).complete().get("share") else {}):
         spec = Balance(method=method, params=params)
         got = apply(spec, X, y, 0, classes=NAMES)
-        assert estimate(spec, got.before) == got.after
-    assert estimate(Balance(method="column_weights", column="w"), {"a": 3}) is None
+        assert rows_after(spec, got.before) == got.after
+    assert rows_after(Balance(method="column_weights", column="w"), {"a": 3}) is None
+
+
+def test_a_method_added_in_one_place_is_applied_and_estimated() -> None:
+    @balance("rarest", title="The rarest alone", help="For this test.", order=90, after=lambda params, classes, rows: rows * (rows == rows.min()))
+    def rarest(params: dict) -> Callable:
+        return lambda part: (part.X[part.y == 1], part.y[part.y == 1], None)
+
+    try:
+        assert balanced("rarest").after == rows_after(Balance(method="rarest"), {"fine": 90, "fraud": 10}) == {"fine": 0, "fraud": 10}
+        assert "rarest" in [entry.name for entry in pipeline.entries("balance", "binary")]
+    finally:
+        catalog.unregister("balance", "rarest")
 
 
 def test_resampling_is_for_classes_only() -> None:

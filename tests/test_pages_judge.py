@@ -197,14 +197,14 @@ def test_names_from_the_data_stay_text(finished):
 def test_a_preset_is_kept_in_the_draft(finished):
     dataset = finished.datasets["regression"]
     at = opened("models", dataset=dataset.id)
-    at.number_input(key="folds").set_value(4).run()
+    at.selectbox(key="folds").set_value("4").run()
     at.checkbox(key="on_lightgbm").check().run()
     assert not at.exception
     plan = finished.store.draft(dataset.id)
     assert plan.split.folds == 4
     assert [f.family for f in plan.families] == ["linear", "lightgbm"]
     again = opened("models", dataset=dataset.id)
-    assert again.number_input(key="folds").value == 4
+    assert again.selectbox(key="folds").value == "4"
     assert "2 families × 4 folds" in said(again)
 
 

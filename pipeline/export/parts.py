@@ -85,18 +85,25 @@ def _card_facts(contents: Contents) -> list[str]:
         "",
         f"Predicts **{_plain(contents.plan.target)}** ({contents.plan.task}) with {about['family']}, the mean of {about['folds']} fold models.",
         "",
-        f"- Trained on {about['training_rows']:,} rows; {contents.evaluation['holdout']['rows']:,} further rows were held out and used once.",
+        f"- Trained on {about['training_rows']:,} rows; {_held_out(contents)}.",
         f"- Data: SHA-256 of the content {version.content_sha256}, of the file {version.file_sha256}.",
         f"- Plan: fingerprint {about['plan']}, seed {contents.plan.seed}. Run {version.run_id}.",
         f"- Parameters: `{json.dumps(about['params'], sort_keys=True)}`",
     ]
 
 
+def _held_out(contents: Contents) -> str:
+    held = contents.evaluation["holdout"]
+    return f"{held['rows']:,} further rows were held out and used once" if held else "none were held out, so the scores are of cross-validation alone"
+
+
 def _card_scores(contents: Contents) -> list[str]:
     lines = ["", "## How good", "", "| metric | holdout | 95 % interval | cross-validated |", "|---|---|---|---|"]
-    crossed = {m["name"]: m["value"] for m in contents.evaluation["cv"]["metrics"]}
-    for m in contents.evaluation["holdout"]["metrics"]:
-        lines.append(f"| {m['title']} | {m['value']:.5g} | {m['low']:.5g} to {m['high']:.5g} | {crossed[m['name']]:.5g} |")
+    held = {m["name"]: m for m in (contents.evaluation["holdout"] or {"metrics": []})["metrics"]}
+    for crossed in contents.evaluation["cv"]["metrics"]:
+        m = held.get(crossed["name"])
+        on_holdout = f"{m['value']:.5g} | {m['low']:.5g} to {m['high']:.5g}" if m else "none |"
+        lines.append(f"| {crossed['title']} | {on_holdout} | {crossed['value']:.5g} |")
     lines += ["", "Families tried, by cross-validation:", "", "| family | score | 95 % interval | |", "|---|---|---|---|"]
     for row in contents.leaderboard:
         low, high = row["interval"]
