@@ -42,7 +42,9 @@ def gantt(fits: Sequence[Any], titles: dict[str, str]) -> go.Figure:
     _bars(fig, [fit for fit in fits if fit.what == "prepare"], "Preparing", BASELINE)
     fig.update_layout(barmode="overlay")
     fig.update_xaxes(title="Seconds since the start", rangemode="tozero", showgrid=True)
-    fig.update_yaxes(title="Slot", tickmode="array", tickvals=slots, ticktext=[str(slot + 1) for slot in slots], autorange="reversed", showgrid=False)
+    fig.update_yaxes(
+        title="Slot", tickmode="array", tickvals=slots, ticktext=[str(slot + 1) for slot in slots], autorange="reversed", showgrid=False
+    )
     return style(fig, height=110 + 22 * -(-len(families) // 4) + 34 * len(slots)).update_layout(bargap=0.15)
 
 
@@ -58,7 +60,11 @@ def _bars(fig: go.Figure, fits: Sequence[Any], name: str, colour: str) -> None:
 
 
 def _what(fit: Any) -> str:
-    words = {"fold": f"Trial {fit.number}, fold {fit.fold}", "refit": f"Trial {fit.number}, refit on all rows", "prepare": "Features of a fold"}
+    words = {
+        "fold": f"Trial {fit.number}, fold {fit.fold}",
+        "refit": f"Trial {fit.number}, refit on all rows",
+        "prepare": "Features of a fold",
+    }
     return words.get(fit.what, fit.what) + ("" if fit.state == "complete" else f" ({text(fit.state)})")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,8 +72,3 @@ class Study:
 
 def _with_gaps(z: np.ndarray) -> list[list[float | None]]:
     return [[None if np.isnan(value) else float(value) for value in row] for row in z]
-
-
-def study_of(family: str, trials: Sequence[Any]) -> Study:
-    """The study of stored trials, or of anything else with `family`, `params` and `score`."""
-    return Study(family, tuple((t.params, t.score) for t in trials if t.family == family and t.score is not None))
