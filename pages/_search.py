@@ -81,7 +81,7 @@ def queue(plan: Plan, trials: Sequence[TrialRecord], greater: bool) -> None:
 
 
 def _form(plan: Plan, trials: Sequence[TrialRecord], greater: bool) -> None:
-    known = [spec.family for spec in plan.families if entry("family", spec.family).params]
+    known = [spec.family for spec in plan.families if spec.family != "baseline" and entry("family", spec.family).params]
     if not known:
         st.caption("None of the chosen families has a parameter.")
         return

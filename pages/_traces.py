@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages._charts import BACKGROUND, BASELINE, FIRST, SCALE, SECOND, Row, style, text
+from pages._charts import BACKGROUND, BASELINE, FIRST, SCALE, SECOND, Row, scale, style, text
 
 COLOURS = [f"#{n:06d}" for n in range(1, 11)]  # Streamlit puts the theme's ten colours in their place
 GB = 1e9
@@ -104,8 +104,8 @@ def contour(surface: Row, trials: Sequence[Row], params: Sequence[Any], *, metri
     fig.add_scatter(x=places[0], y=places[1], mode="markers", marker={"size": 7, "color": SECOND, "line": {"width": 1, "color": BACKGROUND}},
                     customdata=[[t["number"], t["score"]] for t in trials], showlegend=False,
                     hovertemplate="Trial %{customdata[0]}: %{customdata[1]:.5~g}<br>%{x:.4~g}, %{y:.4~g}<extra></extra>")  # fmt: skip
-    fig.update_xaxes(title=text(first.title), type="log" if first.log else "linear")
-    fig.update_yaxes(title=text(second.title), type="log" if second.log else "linear")
+    fig.update_xaxes(title=text(first.title), **scale(first))
+    fig.update_yaxes(title=text(second.title), **scale(second))
     return style(fig, height=380, legend=False)
 
 
