@@ -41,7 +41,8 @@ def space(plan) -> None:
 def results(run, records) -> None:
     """What the run in the URL, or the newest one, found."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader("What the latest run found", anchor=False)
+        chosen = f"run {run.id[:6]}" if run is not None and "run" in st.query_params else "the latest run"
+        st.subheader(f"What {chosen} found", anchor=False)
         if run is not None and not run.active:
             _search.extend(run)
     if run is None:

@@ -35,7 +35,7 @@ def random(space: Space, past: Sequence[Past], seed: int) -> tuple[str, dict[str
 
 
 @strategy("gp", title="Bayesian (Gaussian process)", order=30,
-          help="Models the score as a smooth function of the numbers of one family at a time: strong with few, slow trials.")  # fmt: skip
+          help="Models the score as a smooth function of the parameters of a family: strong with few, slow trials; takes a second for each.")  # fmt: skip
 def gp(space: Space, past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
     from optuna.samplers import GPSampler
 
