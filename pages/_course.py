@@ -51,7 +51,7 @@ def curves(run: Run, course: Course) -> None:
 
 def notes(course: Course) -> None:
     """What is wrong with the curves, the newest first."""
-    found = sorted(course.findings.values(), key=lambda finding: -finding.number)
+    found = course.findings[::-1]
     for finding in found[:MOST_NOTES]:
         icon, colour, word = NOTES[finding.code]
         st.markdown(f":{colour}[{icon} **{word}**] {_ui.md(spelled(course, finding))}")
@@ -67,7 +67,7 @@ def spelled(course: Course, finding: Finding) -> str:
 
 def alarms(course: Course) -> list[str]:
     """The findings that make a trial worthless: for the top of the page, whichever part is open."""
-    return [spelled(course, finding) for finding in course.findings.values() if finding.code in ("nan", "diverged")]
+    return [spelled(course, finding) for finding in course.findings if finding.code in ("nan", "diverged")]
 
 
 def timeline(run: Run, course: Course) -> None:
@@ -99,8 +99,12 @@ def strip(course: Course) -> None:
 
 
 def _uses(now: Usage) -> list[tuple[str, str]]:
-    told = [(now.cpu, "Processors {:.0f} %", ":material/memory:", 1.0), (now.memory, "Memory {:.1f} GB", ":material/storage:", GB),
-            (now.gpu, "GPU {:.0f} %", ":material/developer_board:", 1.0), (now.gpu_memory, "GPU memory {:.1f} GB", ":material/developer_board:", GB)]  # fmt: skip
+    told = [
+        (now.cpu, "Processors {:.0f} %", ":material/memory:", 1.0),
+        (now.memory, "Memory {:.1f} GB", ":material/storage:", GB),
+        (now.gpu, "GPU {:.0f} %", ":material/developer_board:", 1.0),
+        (now.gpu_memory, "GPU memory {:.1f} GB", ":material/developer_board:", GB),
+    ]
     return [(words.format(value / unit), icon) for value, words, icon, unit in told if value is not None]
 
 

@@ -30,7 +30,7 @@ def budget(plan: Plan) -> dict[str, Any]:
         if chosen:
             seconds, what = PRESETS[chosen]
             st.caption(f"{_ui.duration(seconds)}. {what}")
-            search = {"strategy": plan.search.strategy, "trials": None, "seconds": seconds}
+            search = plan.search.model_dump(mode="json") | {"trials": None, "seconds": seconds}
         else:
             search = plan.search.model_dump(mode="json")
             st.caption(f"Set on the Tuning page: {spelled(plan)}.")

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Any
 
 from pipeline import catalog, trials
-from pipeline.executor import Executor, Interrupted
 from pipeline.errors import TrainyardError
+from pipeline.executor import Executor, Interrupted
 from pipeline.schedule import Schedule
 from pipeline.trials import REFIT, Fit, Tally, Task
 from pipeline.workspace import Workspace
@@ -86,7 +86,8 @@ class Fitting:
         try:
             fit = future.result()
         except (Interrupted, CancelledError):
-            return self._ended_early(task, began)
+            self._ended_early(task, began)
+            return
         except TrainyardError as error:  # its process died twice: fewer at a time from now on
             self._slots = max(1, self._slots // 2)
             fit = Fit(task.number, task.family, task.fold, task.key, "failed", round(time.monotonic() - began, 3), message=str(error))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
 MOST_LATENCY = 0.065  # seconds per 1,000 rows of an ensemble: slower members are left out
-RECIPE_LATENCY = 0.006  # seconds per 1,000 rows that preparing the features takes, once for each recipe
 MEASURED_ROWS = 1_000
 
 
@@ -114,7 +113,7 @@ def quick_enough(members: Members) -> list[list[tuple[Fit, float]]]:
                 continue
             fit, count = offered[i][turn]
             name = recipe_name(fit.fold, fit.needs)
-            cost = members.tallies[i].latency / cores() + (0 if name in recipes else RECIPE_LATENCY)
+            cost = members.tallies[i].latency / cores() + (0 if name in recipes else fit.recipe_latency)
             if spent == 0 or spent + cost <= MOST_LATENCY:
                 taken[i].append((fit, count))
                 recipes.add(name)

@@ -206,7 +206,7 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes, weighing, division.facts)
     if classes and len(np.unique(y[train])) < 2:
         raise PlanError(f"Only one class of {plan.target!r} is left to train on.", "Add rows of the other classes.")
-    return data, Holdout(seen.iloc[kept[held]], y[held], kept[held], division.facts)
+    return data, Holdout(seen.iloc[kept[held]], y[held], kept[held])
 
 
 def _folds(plan: Plan, rows: int) -> int:

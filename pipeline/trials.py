@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
+TIMED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Fit:
     balanced: dict[str, Any] | None = None
     degraded: str = ""
     target_rounds: int = 0
+    recipe_latency: float = 0.0  # of preparing the features, seconds per 1,000 rows
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,10 @@ def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
 def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, tell: Callable[[Any], None]) -> Fit:
     entry = catalog.get("family", task.family)
     needs = features.Needs.of(entry.facts, task.params)
-    recipe, made, valid_made = prepared(workspace, data, task.fold, needs)
+    recipe, made, valid_made, recipe_latency = prepared(workspace, data, task.fold, needs)
     rounds = _Rounds(task, started, tell)
     model, balanced = fit_model(entry, task, data, recipe, made, rounds)
-    train, valid = data.part(task.fold)
+    _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
     if len(valid):
         asked = time.monotonic()
@@ -176,7 +178,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
-    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, balanced, degraded)
+    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, balanced, degraded, 0, recipe_latency)
 
 
 def fit_model(
@@ -206,13 +208,14 @@ def _within(entry: catalog.Entry, rounds: int) -> int:
     return int(min(max(rounds, bounds.low), bounds.high))
 
 
-def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any]:
-    """The recipe fitted on the fold's training rows, and what it makes of its training and validation rows."""
+def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any, float]:
+    """The recipe fitted on the fold's training rows, what it makes of its training and validation rows, and its seconds per 1,000 rows."""
     name = recipe_name(fold, needs)
     with workspace.lock(name):
         if not workspace.has(name):
             _prepare(workspace, data, fold, needs)
-    return workspace.get(name), workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid")
+    recipe, latency = workspace.get(name)
+    return recipe, workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid"), latency
 
 
 def recipe_name(fold: int, needs: features.Needs) -> str:
@@ -224,8 +227,11 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     train, valid = data.part(fold)
     recipe = features.build(data.plan, needs)
     workspace.put_matrix(f"{name}-train", recipe.fit_transform(table.iloc[train], data.y[train]))
-    workspace.put_matrix(f"{name}-valid", recipe.transform(table.iloc[valid]) if len(valid) else np.empty((0, 0)))
-    workspace.put(name, recipe)
+    asked, judged = time.monotonic(), valid if len(valid) else train[:TIMED_ROWS]
+    made = recipe.transform(table.iloc[judged])
+    latency = (time.monotonic() - asked) / len(judged) * 1000
+    workspace.put_matrix(f"{name}-valid", made[:0] if not len(valid) else made)
+    workspace.put(name, (recipe, latency))
 
 
 class _Rounds:
@@ -316,7 +322,7 @@ def load_model(workspace: Workspace, fit: Fit, recipes: dict[str, Any], n_classe
     """The model of a finished fit. Models of the same fold and needs share one recipe, through `recipes`."""
     name = recipe_name(fit.fold, fit.needs)
     if name not in recipes:
-        recipes[name] = workspace.get(name)
+        recipes[name], _ = workspace.get(name)
     estimator, present = workspace.get(f"model-{fit.key}")
     if hasattr(estimator, "resources"):
         estimator.resources = replace(estimator.resources, threads=cores())  # it was fitted beside others; it predicts alone

@@ -54,7 +54,9 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
     "worker": {"store", "run", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
-    "__main__": {"store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "catalog", "device", "errors"},
+    "__main__": {
+        "store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
+    },
     "serve": {"store", "run", "predictor", "data", "errors"},
     "monitor": {"store", "predictor", "data", "evaluate", "errors"},
 }  # fmt: skip
