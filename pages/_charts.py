@@ -196,11 +196,14 @@ def speed(rows: Sequence[Row], *, metric: str) -> go.Figure:
     return style(fig, height=max(280, 34 * len(rows) + 84))
 
 
-def split(rows: int, holdout: float, folds: int) -> go.Figure:
-    """How the rows are divided: one bar with the folds, and the holdout in grey."""
+def split(rows: int, holdout: float, folds: int, *, in_time: bool = False) -> go.Figure:
+    """How the rows are divided: one bar with the folds, and the holdout in grey. In time a first part is only learned from."""
     held, fig = round(rows * holdout), go.Figure()
+    size = (rows - held) / (folds + in_time)
+    if in_time:
+        _segment(fig, size, "Past", "Only learned from", BASELINE)
+        fig.data[0].textfont = {"color": "#10141C"}
     for number in range(folds):
-        size = (rows - held) / folds
         _segment(fig, size, f"{number + 1}", f"Fold {number + 1}", FIRST)
     _segment(fig, held, "Holdout", "Holdout", BASELINE)
     fig.data[-1].textfont = {"color": "#10141C"}

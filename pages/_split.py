@@ -91,7 +91,8 @@ def drawn(plan: Plan, rows: int) -> None:
     """The split as a bar, with what should be known of it before a start."""
     split, folds = plan.split, plan.split.count(rows)
     if split.strategy not in ("leave_one_out", "column"):
-        _charts.show(_charts.split(rows, split.holdout, folds), "split", f"{folds} folds, and {split.holdout:.0%} of the rows as holdout")
+        fig = _charts.split(rows, split.holdout, folds, in_time=split.strategy == "time")
+        _charts.show(fig, "split", f"{folds} folds, and {split.holdout:.0%} of the rows as holdout")
     if split.strategy == "column":
         st.caption("The column decides what is held out; the holdout above is not used.")
     elif not split.holdout:

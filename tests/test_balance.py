@@ -202,6 +202,15 @@ def test_rows_beyond_the_memory_are_refused_with_the_numbers(monkeypatch) -> Non
         balanced("smote")
 
 
+def test_a_large_class_is_made_from_so_many_of_its_rows(monkeypatch) -> None:
+    monkeypatch.setattr(smote, "MOST_PARENTS", 8)
+    X, y = rows((60, 30))
+    got = balanced("smote", X, y, neighbours=3)
+    new, parents = got.X[90:], X[np.sort(np.random.default_rng(0).choice(np.arange(60, 90), 8, replace=False))]
+    assert got.after == {"fine": 60, "fraud": 60} and np.array_equal(got.X[:90], X)
+    assert all(any(_between(row, a, b) for a in parents for b in parents) for row in new)
+
+
 def test_without_the_package_the_install_line_is_the_hint(monkeypatch) -> None:
     import sys
 

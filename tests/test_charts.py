@@ -144,6 +144,8 @@ def test_the_split_adds_up():
     bars = _charts.split(1_000, 0.2, 5).data
     assert len(bars) == 6
     assert sum(bar.x[0] for bar in bars) == 1_000
+    in_time = _charts.split(1_000, 0.2, 4, in_time=True).data
+    assert [bar.text[0] for bar in in_time] == ["Past", "1", "2", "3", "4", "Holdout"] and sum(bar.x[0] for bar in in_time) == 1_000
 
 
 FITS = [
