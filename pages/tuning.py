@@ -43,7 +43,7 @@ def results(run, records) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         chosen = f"run {run.id[:6]}" if run is not None and "run" in st.query_params else "the latest run"
         st.subheader(f"What {chosen} found", anchor=False)
-        if run is not None and not run.active:
+        if run is not None and run.state == "done":  # one that ended early is resumed, on its own page
             _search.extend(run)
     if run is None:
         st.caption("No run yet.")
