@@ -89,7 +89,7 @@ def with_options(
     """The plan with what a person asked for in words: names are checked, what is not given stays."""
     changes: dict[str, Any] = {}
     if budget_seconds is not None or budget_trials is not None:
-        changes["search"] = {"strategy": plan.search.strategy, "trials": budget_trials, "seconds": budget_seconds}
+        changes["search"] = {**plan.search.model_dump(mode="json"), "trials": budget_trials, "seconds": budget_seconds}
     if metric:
         changes["metric"] = catalog.get("metric", metric).name
     if families:

@@ -30,6 +30,7 @@ CAP_SHARE_SLOW = 0.28
 RUNG_ROWS = 600  # informative rows that a configuration is judged on before it is dropped or kept
 CLEARLY = 3.0  # standard errors behind the leader
 MOST_LATENCY_OF_FAST = 0.015  # seconds per 1,000 rows with one thread
+HEAVY = 0.1  # the weight from which a member is worth a second fold and refit before the others have theirs
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
 WHOLE_ENOUGH = 0.8  # of its rounds: a refit that the clock cut earlier is not used
@@ -294,21 +295,25 @@ class ByTime(Schedule):
         return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {len(rows):,} rows." if behind > CLEARLY else ""
 
     def _deepened(self) -> Task | None:
-        """What a member of the ensemble still lacks: first its refit on all rows, then one more fold for each."""
+        """What a member of the ensemble still lacks: its refit on all rows, a second fold and a second refit, then fold after fold.
+
+        Measured (cal_housing, LightGBM): one refit 44,350, four with other seeds 43,943, the mean of five folds 44,037.
+        """
         self._weigh()
-        wanted = [(t, REFIT) for t, _ in self._members]
-        wanted += [(t, fold) for fold in range(len(self.data.folds)) for t, _ in self._members]
-        for tally, fold in wanted:
-            if (fold, 0) not in tally.asked and self._fits(tally.seconds * (REFIT_COST if fold == REFIT else 1)):
-                return self.task(tally, fold, self.clock.left())
-        return None
+        heavy = [t for t, weight in self._members if weight >= HEAVY]
+        wanted = [(t, REFIT, 0) for t, _ in self._members] + [(t, 1, 0) for t in heavy] + [(t, REFIT, 1) for t in heavy]
+        wanted += [(t, fold, 0) for fold in range(len(self.data.folds)) for t, _ in self._members]
+        return self._first_that_fits(wanted)
 
     def _repeated(self) -> Task | None:
         """Another refit with another seed: steadier predictions for time that would be left over."""
-        for repeat in range(1, REPEATS):
-            for tally, _ in self._members:
-                if (REFIT, repeat) not in tally.asked and self._fits(tally.seconds * REFIT_COST):
-                    return self.task(tally, REFIT, self.clock.left(), repeat)
+        return self._first_that_fits([(t, REFIT, repeat) for repeat in range(1, REPEATS) for t, _ in self._members])
+
+    def _first_that_fits(self, wanted: Sequence[tuple[Tally, int, int]]) -> Task | None:
+        for tally, fold, repeat in wanted:
+            cost = tally.seconds * (REFIT_COST if fold == REFIT else 1)
+            if fold < len(self.data.folds) and (fold, repeat) not in tally.asked and self._fits(cost):
+                return self.task(tally, fold, self.clock.left(), repeat)
         return None
 
     def _weigh(self) -> None:

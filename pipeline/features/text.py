@@ -23,14 +23,8 @@ from pipeline.features import Needs, step
     ),
 )
 def tfidf(params: dict[str, Any], needs: Needs) -> Any:
-    from sklearn.pipeline import make_union
-
-    from pipeline.features.words import TextCounts, TextDirections, TextScores
+    from pipeline.features.words import TextCounts, TextShort
 
     if needs.sparse:
         return TextCounts(params["max_features"])
-    directions = TextDirections(params["max_features"], params["components"])
-    if needs.text == "directions":
-        return directions
-    scores = TextScores(params["max_features"])
-    return make_union(scores, directions) if needs.text == "both" else scores
+    return TextShort(params["max_features"], params["components"], needs.text)
