@@ -12,12 +12,12 @@ from pipeline.models.facts import Preset, Resources, family, require
 PARAMS = (
     Param("members", "int", 8, "Members", low=2, high=32, log=True, unit="members", tune=False,
           help="How many networks share the weights and are averaged. More are better and take proportionally longer."),
-    Param("width", "int", 128, "Width", low=32, high=1024, log=True, unit="units", help="Units in each hidden layer."),
-    Param("layers", "int", 2, "Hidden layers", low=1, high=5, unit="layers",
+    Param("width", "int", 128, "Width", low=32, high=512, log=True, unit="units", help="Units in each hidden layer."),
+    Param("layers", "int", 2, "Hidden layers", low=1, high=4, unit="layers",
           help="More layers find more involved patterns and need more rows."),
     network.DROPOUT,
     network.bins(24),
-    Param("embedding", "int", 8, "Values for a number", low=2, high=32, unit="values",
+    Param("embedding", "int", 8, "Values for a number", low=2, high=24, unit="values",
           help="Each number is turned into this many learned values before the first layer."),
     *network.training(rate=4e-3, decay=3e-4, patience=10),
 )  # fmt: skip

@@ -248,3 +248,11 @@ def test_the_gpu_learns_as_well_as_the_cpu(name, task):
         assert model.degraded_ is None
         errors[device] = mean_loss(y[2_000:], model._values(X[2_000:]), task != "regression")
     assert errors["cuda"] < 1.15 * errors["cpu"] + 0.02 * np.std(y)
+
+
+@BOTH
+def test_every_strong_configuration_is_one_that_the_family_accepts(name):
+    entry = catalog.get("family", name)
+    for preset in entry.facts.portfolio:
+        assert entry.complete(preset.params)[entry.facts.rounds] >= 1
+        assert preset.rows[0] < preset.rows[1] and set(preset.devices) <= {"cpu", "cuda", "mps"}
