@@ -18,7 +18,7 @@ from pipeline.features import Needs, step
     default=True,
     order=70,
     params=(
-        Param("max_features", "int", 20_000, "Most words", "The most frequent ones are kept.", 100, 200_000, log=True, tune=False),
+        Param("max_features", "int", 50_000, "Most words", "The most frequent ones are kept.", 100, 200_000, log=True, tune=False),
         Param("components", "int", 48, "Directions", "For families that take the main directions.", 2, 500, tune=False),
     ),
 )

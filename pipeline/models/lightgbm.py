@@ -45,7 +45,7 @@ PARAMS = (
 )  # fmt: skip
 SMALL, MIDDLE, LARGE = (0, 3_000), (3_000, 100_000), (100_000, 10**9)
 QUICK = {"learning_rate": 0.1, "num_leaves": 31, "n_estimators": 100, "early_stopping": False}
-STEADY = {"learning_rate": 0.03, "num_leaves": 63}
+STEADY = {"learning_rate": 0.05, "num_leaves": 63}
 FEW = {"learning_rate": 0.05, "num_leaves": 7, "feature_fraction": 0.5, "bagging_fraction": 0.8, "min_leaf": 15}
 MANY = {"learning_rate": 0.03, "min_leaf": 40, "feature_fraction": 0.5}
 # Measured on eight real tables; native and ordered categories each win by a lot somewhere, so both are always tried.
@@ -57,9 +57,10 @@ PORTFOLIO = (
     Preset({**FEW, "text_as": "both"}, 11, SMALL, text=True),
     Preset(STEADY, 10, MIDDLE),
     Preset({**STEADY, "category_coding": "frequency"}, 12, MIDDLE),
-    Preset({**STEADY, "text_as": "both"}, 13, MIDDLE, text=True),
+    Preset({**STEADY, "num_leaves": 31, "text_as": "both"}, 13, MIDDLE, text=True),
     Preset(FEW, 16, MIDDLE),
-    Preset({"learning_rate": 0.03, "num_leaves": 128, "feature_fraction": 0.9, "min_leaf": 3}, 20, MIDDLE),
+    Preset({**STEADY, "num_leaves": 31, "min_leaf": 10, "lambda_l2": 1.0}, 18, MIDDLE),
+    Preset({**STEADY, "num_leaves": 128, "feature_fraction": 0.8, "min_leaf": 5}, 20, MIDDLE),
     Preset({"learning_rate": 0.06, "num_leaves": 255, "category_coding": "frequency"}, 10, LARGE),
     Preset({**MANY, "num_leaves": 511, "category_coding": "frequency"}, 12, LARGE),
     Preset({"learning_rate": 0.06, "num_leaves": 255, "cat_smooth": 100.0, "category_coding": "native"}, 14, LARGE),

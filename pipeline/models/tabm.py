@@ -24,7 +24,8 @@ PARAMS = (
 PORTFOLIO = (
     Preset({}, order=15, rows=(0, 3_000), devices=("cpu",)),
     Preset({"members": 16}, order=45, rows=(0, 3_000), devices=("cpu",)),
-    Preset({}, order=70, rows=(3_001, 15_000), devices=("cpu",)),
+    Preset({}, order=14, rows=(3_000, 20_000), tasks=("binary", "multiclass"), devices=("cpu",)),
+    Preset({}, order=70, rows=(3_000, 15_000), tasks=("regression",), devices=("cpu",)),
     Preset({"members": 32, "width": 512, "layers": 3, "bins": 48, "embedding": 16}, order=20, devices=("cuda",)),
 )
 

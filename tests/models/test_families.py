@@ -23,7 +23,6 @@ ONE = Resources(threads=1, seed=7)
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = catalog.entries("family")
 PAIRS = [pytest.param(e, task, id=f"{e.name}-{task}") for e in ENTRIES for task in e.tasks]
-UNWEIGHTED_YET = ("lightgbm", "xgboost", "catboost")
 BY_NAME = {"ids": lambda e: e.name}
 EVERY = pytest.mark.parametrize(("entry", "task"), PAIRS)
 
@@ -286,7 +285,7 @@ def test_a_device_is_used_only_above_the_rows_where_it_pays():
     assert catalog.get("family", "xgboost").facts.device_rows == 200_000
 
 
-WEIGHED = [pytest.param(e, task, id=f"{e.name}-{task}") for e in ENTRIES if e.facts.weights and e.name not in UNWEIGHTED_YET for task in e.tasks]
+WEIGHED = [pytest.param(e, task, id=f"{e.name}-{task}") for e in ENTRIES if e.facts.weights for task in e.tasks]
 
 
 @pytest.mark.parametrize(("entry", "task"), WEIGHED)
