@@ -113,8 +113,7 @@ def execute(
     the budget. `executor` is where fits run; default: one process per core, kept warm for the next run.
     """
     started = time.monotonic() if started is None else started
-    slots = executor or _shared()
-    slots.warm()
+    slots = executor or _shared()  # its processes start while the table is looked at
     if schema is None:
         table, schema = infer(table)
     plan.require(schema)
