@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,12 +40,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Members:
-    """The trials of a result with their weights, on the folds that all of them have."""
+    """The trials of a result with their weights, on the folds that all of them have.
+
+    `weighed` says what came of weighing several models, JSON-able: how many had weight, by how much they are better than
+    choosing one (`gain`, with its standard error), and whether that is more than noise. None when there was only one.
+    """
 
     tallies: list[Tally]
     weights: np.ndarray
     rows: np.ndarray
     oof: np.ndarray
+    weighed: dict[str, Any] | None = None
 
 
 def choose(schedule: Schedule) -> tuple[Members, Members]:
@@ -62,12 +67,18 @@ def choose(schedule: Schedule) -> tuple[Members, Members]:
         alone = _alone(schedule, best)
         return alone, alone
     among, found = _weighed_again(schedule, folds, among, found)
-    single = _alone(schedule, among[found.single])
+    single, weighed = _alone(schedule, among[found.single]), _weighed(among, found)
     if not found.earned:
-        return single, single
+        return replace(single, weighed=weighed), single
     kept = _quick_enough(among, found.weights)
     rows, _ = schedule.rows(_shared(among))
-    return Members([among[i] for i in kept], found.weights[kept] / found.weights[kept].sum(), rows, found.crossed), single
+    return Members([among[i] for i in kept], found.weights[kept] / found.weights[kept].sum(), rows, found.crossed, weighed), single
+
+
+def _weighed(among: Sequence[Tally], found: Any) -> dict[str, Any] | None:
+    if len(among) < 2:
+        return None
+    return {"models": int((found.weights > 0).sum()), "gain": found.gain, "error": found.error, "offered": found.earned}
 
 
 def _shared(tallies: Sequence[Tally]) -> list[int]:
