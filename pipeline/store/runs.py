@@ -264,6 +264,7 @@ def _resume_hint(row: RunRow) -> str:
 
 
 def _end_discarded(session: Session, row: RunRow) -> None:
+    row.best = None
     _end(session, row, "cancelled", "Discarded: nothing of it was kept.", "Start it again to train it from the beginning.", DISCARDED)
 
 
