@@ -49,7 +49,8 @@ def summary(rows: list[dict], judged: _judged.Judged) -> None:
             )
         st.caption(
             f"Each column is shuffled on rows that the model has not seen, and the loss of {_ui.md(judged.metric.title)} is averaged over the folds. "
-            f"{'Measured on the best single model of the ensemble. ' if judged.several else ''}Columns that carry the same information share their importance, and can all look unimportant."
+            f"{'Measured on the best single model of the ensemble. ' if judged.several else ''}"
+            f"Columns that carry the same information share their importance, and can all look unimportant."
         )
 
 

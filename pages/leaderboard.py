@@ -36,8 +36,9 @@ def said(judged: _judged.Judged) -> str:
     """On which rows, in which direction, and who is as good as the best."""
     better = "higher" if judged.metric.facts.greater else "lower"
     folds = judged.evaluation["folds"]
-    fits = {len(row["fold_scores"]) for row in judged.board}
-    where = f"in {folds} folds" if fits == {folds} else f"on {min(fits)} to {max(fits)} of {folds} folds" if len(fits) > 1 else f"on {max(fits)} of {folds} folds"
+    fits = sorted({len(row["fold_scores"]) for row in judged.board})
+    some = str(fits[0]) if len(fits) == 1 else f"{fits[0]} to {fits[-1]}"
+    where = f"in {folds} folds" if fits == [folds] else f"on {some} of {folds} folds"
     tied = [r["title"] for place, r in enumerate(judged.board) if note(place, r) == "tied"]
     sentence = f"Cross-validated on {judged.rows:,} rows {where}; {better} {_ui.md(judged.metric.title)} is better. "
     if "holdout" not in judged.evaluation:
@@ -107,6 +108,6 @@ with right:
         fig = _charts.speed(judged.board, metric=judged.metric.title)
         _charts.show(fig, "board_speed", "Score against training time of each family")
 _ui.next_step(
-    f"Look closely at {_ui.md(judged.title if judged.several else judged.board[0]['title'])}: where it is right, where it is wrong, and whether it is good enough.",
+    f"Look closely at {_ui.md(judged.title)}: where it is right, where it is wrong, and whether it is good enough.",
     "pages/evaluate.py", "Evaluate the best", run=judged.run.id,
 )  # fmt: skip

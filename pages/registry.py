@@ -54,8 +54,8 @@ def versions_table(versions: list):
         result = _results.kept(version)
         rows.append({
             "Version": version.version, "Aliases": list(version.aliases), "Result": _results.WORDS[result["name"]], "Model": _results.made_of(result),
-            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "ms / 1,000 rows": result["latency"] * 1000, "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created),
-            "State": version.state,
+            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "ms / 1,000 rows": result["latency"] * 1000,
+            "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created), "State": version.state,
         })  # fmt: skip
     config = {"Aliases": st.column_config.ListColumn(), "Score": st.column_config.NumberColumn(format="%.4f", help="Out of fold."),
               "ms / 1,000 rows": st.column_config.NumberColumn(format="%.1f")}  # fmt: skip

@@ -126,7 +126,7 @@ class LocalExecutor:
             slot.cancel(future)
 
     def usage(self) -> dict[str, float]:
-        """What our processes use now: `cpu` in cores, `memory` in bytes with shared pages counted once."""
+        """What our processes use now: `cpu` in percent of all cores, `memory` in bytes with shared pages counted once."""
         return _usage(self._watched)
 
     def interrupt(self) -> None:
@@ -328,7 +328,7 @@ def _usage(watched: dict[int, Any]) -> dict[str, float]:
         with contextlib.suppress(psutil.Error, OSError):  # it ended while we looked
             cpu += process.cpu_percent() / 100
             memory += _own_memory(process)
-    return {"cpu": round(cpu, 2), "memory": memory}
+    return {"cpu": round(100 * cpu / cores(), 1), "memory": memory}
 
 
 def _own_memory(process: Any) -> float:
