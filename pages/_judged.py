@@ -32,13 +32,12 @@ class Judged:
     @property
     def several(self) -> bool:
         """Whether the most accurate result is an ensemble."""
-        return len(self.evaluation["members"]) > 1
+        return len(self.evaluation.get("members", ())) > 1
 
     @property
     def title(self) -> str:
         """The most accurate result in words: its family, or that it is an ensemble."""
-        members = self.evaluation["members"]
-        return f"Ensemble of {len(members)} models" if self.several else family_title(self.evaluation["family"])
+        return f"Ensemble of {len(self.evaluation['members'])} models" if self.several else family_title(self.evaluation["family"])
 
     @property
     def baseline(self) -> float | None:

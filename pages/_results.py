@@ -24,7 +24,7 @@ def no_holdout(judged: _judged.Judged) -> str:
 def made_of(result: dict[str, Any]) -> str:
     """What a result is: its family or that it is an ensemble, and how many fitted models predict."""
     models = "1 fitted model" if result["models"] == 1 else f"{result['models']} fitted models"
-    members = len(result["members"])
+    members = len(result.get("members", ()))
     return f"Ensemble of {members} trials, {models}" if members > 1 else f"{_judged.family_title(result['family'])}, {models}"
 
 
@@ -47,7 +47,9 @@ def trade(results: list[dict[str, Any]], metric: str) -> str:
 
 def compare(judged: _judged.Judged, *, holdout: bool = False) -> None:
     """Both results side by side, and the trade between them. The holdout's figures stay shut unless they are asked for."""
-    results = judged.evaluation["results"]
+    results = judged.evaluation.get("results")
+    if not results:  # a run of an earlier Trainyard
+        return
     with st.container(border=True, key="results"):
         for column, result in zip(st.columns(len(results)), results, strict=True):
             score = result["holdout" if holdout else "cv"]
@@ -95,10 +97,11 @@ def choose(run_id: str, metric: str) -> str:
     return chosen
 
 
-def kept(version: ModelVersion) -> dict[str, Any] | None:
-    """Which of its run's results a version is; None for one of another time."""
+def kept(version: ModelVersion, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Which of its run's results a version is; an earlier Trainyard had only one."""
     with _ui.shown():
         artifacts = _ui.store().run_artifacts(version.run_id, version.attempt)
-        results = (_ui.store().evaluation(version.run_id, version.attempt) or {}).get("results", ())
     name = "accurate" if artifacts.get("predictor") == version.artifact else "fast"
-    return next((result for result in results if result["name"] == name), None)
+    score = next((m["value"] for m in evaluation["cv"]["metrics"] if m["name"] == evaluation["metric"]), None)
+    only = {"name": name, "family": evaluation["family"], "models": evaluation["folds"], "latency": None, "cv": score}
+    return next((result for result in evaluation.get("results", ()) if result["name"] == name), only)

@@ -51,14 +51,14 @@ def versions_table(versions: list):
     rows = []
     for version in versions:
         run, evaluation = _made_by(version)
-        result = _results.kept(version)
+        result = _results.kept(version, evaluation)
         rows.append({
             "Version": version.version, "Aliases": list(version.aliases), "Result": _results.WORDS[result["name"]], "Model": _results.made_of(result),
-            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "ms / 1,000 rows": result["latency"] * 1000,
+            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "Seconds / 1,000 rows": result["latency"],
             "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created), "State": version.state,
         })  # fmt: skip
     config = {"Aliases": st.column_config.ListColumn(), "Score": st.column_config.NumberColumn(format="%.4f", help="Out of fold."),
-              "ms / 1,000 rows": st.column_config.NumberColumn(format="%.1f")}  # fmt: skip
+              "Seconds / 1,000 rows": st.column_config.NumberColumn(format="%.4f")}  # fmt: skip
     chosen = st.dataframe(rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", key=f"versions_{len(rows)}",
                           height=_ui.height(len(rows), 8), alt="Versions of this model, newest first")  # fmt: skip
     places = chosen["selection"]["rows"]

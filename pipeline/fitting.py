@@ -94,7 +94,8 @@ class Fitting:
         try:
             fit = future.result()
         except (Interrupted, CancelledError):
-            return self._ended_early(task, began)
+            self._ended_early(task, began)
+            return
         except WorkerDied as error:  # its process died twice: fewer at a time from now on
             self._slots = max(1, self._slots // 2)
             fit = Fit(task.number, task.family, task.fold, task.key, "failed", round(time.monotonic() - began, 3), message=str(error))

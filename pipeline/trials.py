@@ -163,7 +163,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     recipe, made, valid_made = prepared(workspace, data, task.fold, needs)
     rounds = _Rounds(task, started, tell)
     model, balanced = fit_model(entry, task, data, recipe, made, rounds)
-    train, valid = data.part(task.fold)
+    _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
     if len(valid):
         asked = time.monotonic()

@@ -296,8 +296,8 @@ def test_a_running_run_shows_phase_progress_best_and_warnings(finished, queued):
     )
     store.event(lease, "phase", {"phase": "training", "message": "Trial 1: Linear model"})
     store.event(lease, "warning", {"message": "3 rows of *x* were left out."})
-    store.add_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), "fold_scores": (0.5,), "seconds": 0.1,
-                            "state": "complete", "message": ""}, {})  # fmt: skip
+    store.put_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), "fold_scores": (0.5,), "seconds": 0.1,
+                            "state": "complete", "message": ""})  # fmt: skip
     at = opened("runs", run=queued.id)
     text = said(at)
     assert r"Trial 1\: Linear model" in text
