@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _judged, _plan, _scoring
 from pipeline import Plan, Store
+from pipeline.executor import InlineExecutor
+from pipeline.run import execute
 from pipeline.worker import perform
 from tests import courses
 
@@ -47,7 +50,7 @@ class Finished:
             )  # fmt: skip
             self.store.save_draft(dataset.id, plan)
             run = self.store.submit(plan)
-            self.runs[task] = perform(self.store, self.store.claim("test", run.id))
+            self.runs[task] = perform(self.store, self.store.claim("test", run.id), partial(execute, executor=InlineExecutor()))
 
 
 @pytest.fixture(scope="module")
