@@ -100,11 +100,9 @@ def strip(course: Course) -> None:
 
 def _uses(now: Usage) -> list[tuple[str, str]]:
     told = [
-        (now.cpu, "Processors {:.0f} %", ":material/memory:", 1.0),
-        (now.memory, "Memory {:.1f} GB", ":material/storage:", GB),
-        (now.gpu, "GPU {:.0f} %", ":material/developer_board:", 1.0),
-        (now.gpu_memory, "GPU memory {:.1f} GB", ":material/developer_board:", GB),
-    ]
+        (now.cpu, "Processors {:.0f} %", ":material/memory:", 1.0), (now.memory, "Memory {:.1f} GB", ":material/storage:", GB),
+        (now.gpu, "GPU {:.0f} %", ":material/developer_board:", 1.0), (now.gpu_memory, "GPU memory {:.1f} GB", ":material/developer_board:", GB),
+    ]  # fmt: skip
     return [(words.format(value / unit), icon) for value, words, icon, unit in told if value is not None]
 
 

@@ -30,9 +30,14 @@ class Judged:
     metric: Entry
 
     @property
+    def several(self) -> bool:
+        """Whether the most accurate result is an ensemble."""
+        return len(self.evaluation.get("members", ())) > 1
+
+    @property
     def title(self) -> str:
-        """The chosen family in words."""
-        return family_title(self.evaluation["family"])
+        """The most accurate result in words: its family, or that it is an ensemble."""
+        return f"Ensemble of {len(self.evaluation['members'])} models" if self.several else family_title(self.evaluation["family"])
 
     @property
     def baseline(self) -> float | None:
@@ -110,6 +115,11 @@ def number(value: float | None) -> str:
         return "–"
     size = abs(value)
     return f"{value:,.0f}" if size >= 10_000 else f"{value:,.1f}" if size >= 100 else f"{value:,.3f}" if size >= 10 else f"{value:.4f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return f"+{number(value)}" if value is not None and value > 0 else number(value)
 
 
 def between(low: float | None, high: float | None) -> str:

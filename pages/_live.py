@@ -130,7 +130,7 @@ def _now(run: Run, told: Story) -> str:
     if run.state == "queued":
         return "Waiting for a worker"
     if run.state == "stopping":
-        return "Stopping: the best so far is being judged"
+        return "Stopping: nothing will be kept" if run.discarded else "Stopping: the best so far is being judged"
     if run.active:
         quiet = _age(run.heartbeat) if run.heartbeat else 0
         return f"The worker has not been heard of for {quiet:.0f} s" if quiet > STALLED_SECONDS else told.doing or "Starting"
@@ -148,23 +148,25 @@ def _age(when: datetime | None) -> float:
 
 
 def buttons(run: Run) -> None:
-    """Cancel in two steps while it is on; resume when it ended early.
+    """Stop in two steps while it is on, keeping the best or nothing; resume when it ended early.
 
     Outside the polling fragment, and with the question in a popover that the browser opens by itself: a question kept in the session
     state was asked again when Streamlit replayed the click of a run that the answer had cut short.
     """
     if run.state in ("queued", "running"):
-        with st.popover("Cancel", key="cancel", icon=":material/stop_circle:"):
-            st.markdown("Stop now and keep the best so far?")
-            _act("Stop the run", "cancel_yes", lambda: _ui.store().request_stop(run.id))
+        with st.popover("Stop", key="cancel", icon=":material/stop_circle:"):
+            st.markdown("Stop now and keep the best so far? Then it can be resumed.")
+            _act("Stop and keep best", "cancel_yes", lambda: _ui.store().request_stop(run.id))
+            st.markdown("Or end it without a model, and without what it has fitted?")
+            _act("Discard", "discard_yes", lambda: _ui.store().discard(run.id), kind="secondary")
     elif run.state in ("failed", "interrupted", "cancelled"):
-        name = f"Resume after {run.trials_done} trials" if run.trials_done else "Start again"
+        name = f"Resume after {run.trials_done} trials" if run.trials_done and not run.discarded else "Start again"
         _act(name, "resume", lambda: _resume(run.id))
 
 
-def _act(title: str, key: str, verb: Callable[[], object]) -> None:
+def _act(title: str, key: str, verb: Callable[[], object], kind: str = "primary") -> None:
     """A button that calls one verb and then draws the page anew, so that polling starts or ends."""
-    if st.button(title, key=key, type="primary"):
+    if st.button(title, key=key, type=kind):
         try:
             verb()
         except TrainyardError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _evaluation, _judged, _split, _ui
+from pages import _evaluation, _judged, _results, _split, _ui
 
 _ui.guard()
 
@@ -59,26 +59,34 @@ def _times(count: int) -> str:
 
 
 def said(part: str, judged: _judged.Judged) -> str:
-    folds, rows = judged.evaluation["folds"], judged.evaluation[part]["rows"]
-    who = f"**{_ui.md(judged.title)}**, trial {judged.evaluation['trial']}"
+    rows = judged.evaluation[part]["rows"]
+    who = f"**{_ui.md(judged.title)}**" + ("" if judged.several else f", trial {judged.evaluation['trial']}")
     if part == "holdout":
-        return f"{who}: the mean of its {folds} fold models on {rows:,} rows that no trial has seen."
-    return f"{who}: every one of {rows:,} rows predicted by the fold model that has not seen it."
+        return f"{who}: its predictions of {rows:,} rows that no trial has seen."
+    return f"{who}: every one of {rows:,} rows predicted by models that have not seen it."
+
+
+def parts(judged: _judged.Judged) -> str:
+    """The choice of rows, where there is one; else why there is none."""
+    if "holdout" not in judged.evaluation:
+        st.markdown(_ui.md(_results.no_holdout(judged)))
+        return "cv"
+    words = list(_judged.PARTS)
+    chosen = st.segmented_control("Rows", words, default=words[0], required=True, key="part", bind="query-params", label_visibility="collapsed")
+    return _judged.PARTS[chosen]
 
 
 at = _ui.page("Evaluate", "Whether one model is good enough, and where it is wrong")
 judged = _judged.judged(at)
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-    words = list(_judged.PARTS)
-    part = _judged.PARTS[
-        st.segmented_control("Rows", words, default=words[0], required=True, key="part", bind="query-params", label_visibility="collapsed")
-    ]
+    part = parts(judged)
     _judged.pick_run(at)
 if part == "holdout":
     reveal(judged) if judged.evaluation["holdout"] else without_holdout()
 st.markdown(said(part, judged))
 _split.facts(judged.evaluation)
 facts = judged.evaluation[part]
+_results.compare(judged, holdout=part == "holdout")
 _judged.metric_cards(facts["metrics"], judged.evaluation["metric"], _judged.guesses(judged, part))
 task = judged.evaluation["task"]
 if task == "regression":

@@ -48,8 +48,9 @@ def summary(rows: list[dict], judged: _judged.Judged) -> None:
                 f":material/warning: The model is better when **{names}** is shuffled: it has learned something there that does not hold."
             )
         st.caption(
-            f"Each column is shuffled on the rows that the fold's model has not seen; the loss of {_ui.md(judged.metric.title)} is averaged over "
-            f"{judged.evaluation['folds']} folds. Columns that carry the same information share their importance, and can all look unimportant."
+            f"Each column is shuffled on rows that the model has not seen, and the loss of {_ui.md(judged.metric.title)} is averaged over the folds. "
+            f"{'Measured on the best single model of the ensemble. ' if judged.several else ''}"
+            f"Columns that carry the same information share their importance, and can all look unimportant."
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _judged, _ui
+from pages import _charts, _judged, _results, _ui
 
 _ui.guard()
 
@@ -36,8 +36,13 @@ def said(judged: _judged.Judged) -> str:
     """On which rows, in which direction, and who is as good as the best."""
     better = "higher" if judged.metric.facts.greater else "lower"
     folds = judged.evaluation["folds"]
+    fits = sorted({len(row["fold_scores"]) for row in judged.board})
+    some = str(fits[0]) if len(fits) == 1 else f"{fits[0]} to {fits[-1]}"
+    where = f"in {folds} folds" if fits == [folds] else f"on {some} of {folds} folds"
     tied = [r["title"] for place, r in enumerate(judged.board) if note(place, r) == "tied"]
-    sentence = f"Cross-validated on {judged.rows:,} rows in {folds} folds; {better} {_ui.md(judged.metric.title)} is better. "
+    sentence = f"Cross-validated on {judged.rows:,} rows {where}; {better} {_ui.md(judged.metric.title)} is better. "
+    if "holdout" not in judged.evaluation:
+        sentence += "No rows were held out: the scores are out of fold. "
     if tied:
         verb = "are" if len(tied) > 1 else "is"
         sentence += f"**{_ui.md(_judged.words(tied))}** {verb} within noise of the best: on these rows the order among them says little."
@@ -87,6 +92,8 @@ judged = _judged.judged(at)
 _judged.pick_run(at)
 strip(judged)
 st.markdown(said(judged))
+_results.ensemble(judged)
+_results.compare(judged)
 selected = table(judged)
 left, right = st.columns([7, 5])
 with left:
@@ -101,6 +108,6 @@ with right:
         fig = _charts.speed(judged.board, metric=judged.metric.title)
         _charts.show(fig, "board_speed", "Score against training time of each family")
 _ui.next_step(
-    f"Look closely at {_ui.md(judged.board[0]['title'])}: where it is right, where it is wrong, and whether it is good enough.",
+    f"Look closely at {_ui.md(judged.title)}: where it is right, where it is wrong, and whether it is good enough.",
     "pages/evaluate.py", "Evaluate the best", run=judged.run.id,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _judged, _ui
+from pages import _judged, _results, _ui
 from pipeline import TrainyardError
 
 _ui.guard()
@@ -22,22 +22,22 @@ def keep(at: _ui.Current) -> None:
                 _ui.link("pages/models.py", "Train one", icon=":material/model_training:")
             return
         kept = [version.ref for version in _ui.store().versions() if version.run_id == run.id]
-        what = f"{_judged.family_title(run.best['family'])}, {_judged.metric_title(run.plan.metric)} {_judged.number(run.best['score'])}"
         with st.form("keep_form", border=False):
+            which = _results.choose(run.id, run.plan.metric)
             words, field, button = st.columns([7, 4, 2], vertical_alignment="center")
             said = f"  \n:gray[Kept as {_ui.md(_judged.words(kept))}.]" if kept else ""
-            words.markdown(f"**Run {run.id[:6]}** predicts **{_ui.md(run.plan.target)}** with {_ui.md(what)}.{said}")
+            words.markdown(f"**Run {run.id[:6]}** predicts **{_ui.md(run.plan.target)}**.{said}")
             name = field.text_input("Name", at.dataset.name, key="keep_name", max_chars=200, label_visibility="collapsed")
             pressed = button.form_submit_button(
                 "Keep", key="keep", type="secondary" if kept else "primary", icon=":material/inventory_2:", width="stretch"
             )
         if pressed:
-            _keep(run.id, name.strip())
+            _keep(run.id, name.strip(), which)
 
 
-def _keep(run_id: str, name: str) -> None:
+def _keep(run_id: str, name: str, which: str) -> None:
     try:
-        version = _ui.store().keep(run_id, name)
+        version = _ui.store().keep(run_id, name, which)
     except TrainyardError as error:
         _ui.failure(error)
         return
@@ -51,13 +51,14 @@ def versions_table(versions: list):
     rows = []
     for version in versions:
         run, evaluation = _made_by(version)
-        score = next((m["value"] for m in evaluation["cv"]["metrics"] if m["name"] == run.plan.metric), None)
+        result = _results.kept(version, evaluation)
         rows.append({
-            "Version": version.version, "Aliases": list(version.aliases), "Family": _judged.family_title(evaluation["family"]),
-            "Metric": _judged.metric_title(run.plan.metric), "Score": score, "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created),
-            "State": version.state,
+            "Version": version.version, "Aliases": list(version.aliases), "Result": _results.WORDS[result["name"]], "Model": _results.made_of(result),
+            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "Seconds / 1,000 rows": result["latency"],
+            "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created), "State": version.state,
         })  # fmt: skip
-    config = {"Aliases": st.column_config.ListColumn(), "Score": st.column_config.NumberColumn(format="%.4f")}
+    config = {"Aliases": st.column_config.ListColumn(), "Score": st.column_config.NumberColumn(format="%.4f", help="Out of fold."),
+              "Seconds / 1,000 rows": st.column_config.NumberColumn(format="%.4f")}  # fmt: skip
     chosen = st.dataframe(rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", key=f"versions_{len(rows)}",
                           height=_ui.height(len(rows), 8), alt="Versions of this model, newest first")  # fmt: skip
     places = chosen["selection"]["rows"]
@@ -107,10 +108,8 @@ def lineage(version) -> None:
         st.markdown("**Where it comes from**")
         rows = [{"What": what, "Which": which, "SHA-256 or id": identity} for what, which, identity in chain]
         st.dataframe(rows, hide_index=True, key="lineage_table", alt="File, dataset, plan, run and model with their hashes")
-        held = (evaluation["holdout"] or {"rows": 0})["rows"]
-        st.caption(
-            f"Trained on {evaluation['cv']['rows']:,} rows of {_ui.md(dataset.file_name)}; {held:,} more were held out. {_ui.md(_trials(run))}"
-        )
+        held = f"{evaluation['holdout']['rows']:,} more were held out" if "holdout" in evaluation else "no rows were held out"
+        st.caption(f"Trained on {evaluation['cv']['rows']:,} rows of {_ui.md(dataset.file_name)}; {held}. {_ui.md(_trials(run))}")
         _ui.link("pages/evaluate.py", "Its evaluation", icon=":material/monitoring:", dataset=version.dataset_id, run=run.id)
 
 

@@ -80,6 +80,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     for kind, what in (("strategy", "how to search: grid, random, tpe, gp, nsga2 or cmaes"), ("pruner", "median, halving, hyperband or wilcoxon")):
         parser.add_argument(f"--{kind}", metavar="NAME", help=f"{what} (default: the plan's)")
         parser.add_argument(f"--{kind}-set", metavar="PARAM=VALUE", action="append", default=[], type=_setting, help=f"a parameter of the {kind}")
+    parser.add_argument("--holdout", type=_share, metavar="SHARE", help="rows that no trial sees, to check the result with: 0.2 is a fifth, 0 none")
+    parser.add_argument("--result", choices=("accurate", "fast"), default="accurate", help="which of the run's two models is kept")
     parser.add_argument("--plan", metavar="FILE", help="start from this plan (JSON) instead of a draft")
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
@@ -107,6 +109,13 @@ def _positive(kind: type) -> Callable[[str], Any]:
     return parse
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
+    return value
+
+
 def train(args: argparse.Namespace) -> int:
     from pipeline.worker import run_here
 
@@ -118,7 +127,7 @@ def train(args: argparse.Namespace) -> int:
         run = run_here(store, run.id, on_event=bar.on_event)
     if run.state not in ("done", "cancelled"):
         raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint or f"python -m pipeline resume {run.id}")
-    version = store.keep(run.id, name)
+    version = store.keep(run.id, name, args.result)
     return _show_training(args, store, run, version)
 
 
@@ -132,7 +141,7 @@ def _plan(args: argparse.Namespace, dataset: Any) -> Any:
         plan = Plan.draft(dataset.schema, args.target, dataset=dataset.id, task=args.task)
     plan = with_options(
         plan, budget_seconds=args.budget_seconds, budget_trials=args.budget_trials, metric=args.metric,
-        families=args.families or (), seed=args.seed,
+        families=args.families or (), seed=args.seed, strategy=args.strategy, holdout=args.holdout,
     )  # fmt: skip
     return _searched(args, plan)
 
@@ -156,21 +165,47 @@ def _searched(args: argparse.Namespace, plan: Any) -> Any:
 
 def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any) -> int:
     evaluation, board = store.evaluation(run.id), store.leaderboard(run.id)
-    judged = evaluation["holdout"] or evaluation["cv"]  # a plan may hold no rows out
-    held = next(m for m in judged["metrics"] if m["name"] == run.plan.metric)
+    judged = evaluation.get("holdout") or evaluation["cv"]
+    shown_of = next(m for m in judged["metrics"] if m["name"] == run.plan.metric)
+    kept = next(r for r in evaluation["results"] if r["name"] == args.result)
     shown = {
-        "run": run.id, "model": f"{version.name}:{version.version}", "task": run.plan.task, "metric": run.plan.metric,
-        "holdout": held["value"] if evaluation["holdout"] else None, "interval": [held["low"], held["high"]], "leaderboard": board,
+        "run": run.id, "model": f"{version.name}:{version.version}", "result": args.result, "task": run.plan.task, "metric": run.plan.metric,
+        "score": kept["cv"], "holdout": kept["holdout"], "interval": [shown_of["low"], shown_of["high"]], "members": kept["members"],
+        "results": evaluation["results"], "leaderboard": board,
         "seconds": round((run.finished - run.started).total_seconds(), 2), "state": run.state,
     }  # fmt: skip
     if args.json:
         return _json(shown)
     rows = [[r["title"], f"{r['score']:.5g}", "{:.5g} to {:.5g}".format(*r["interval"]), f"{r['seconds']:.1f}", _remark(r)] for r in board]
-    _table(["family", f"{held['title']} (cross-validated)", "95 % interval", "seconds", ""], rows)
-    what = "rows never trained on" if evaluation["holdout"] else "rows, each by a fold model that has not seen it (none were held out)"
-    _out(f"\n{held['title']} on {judged['rows']:,} {what}: {held['value']:.5g} ")
-    _out(f"(95 % interval {held['low']:.5g} to {held['high']:.5g})\nkept as {shown['model']}, run {run.id}\n")
+    _table(["family", f"{shown_of['title']} (cross-validated)", "95 % interval", "seconds", ""], rows)
+    _show_results(evaluation, shown_of["title"])
+    where = f"{judged['rows']:,} rows never trained on" if "holdout" in evaluation else f"{judged['rows']:,} rows out of fold; none were held out"
+    _out(f"\n{shown_of['title']} on {where}: {shown_of['value']:.5g} (95 % interval {shown_of['low']:.5g} to {shown_of['high']:.5g})\n")
+    _out(f"kept as {shown['model']} ({args.result}), run {run.id}\n")
     return 0
+
+
+def _show_results(evaluation: dict[str, Any], metric: str) -> None:
+    """The two models that the run offers, and who votes in the accurate one."""
+    _out("\n")
+    results = evaluation["results"]
+    rows = [[r["name"], _made_of(r), f"{r['cv']:.5g}", _word(r["holdout"]), f"{r['latency'] * 1000:.1f}"] for r in results]
+    _table(["result", "made of", f"{metric} (out of fold)", "on the holdout", "ms per 1,000 rows"], rows)
+    for member in results[0]["members"] if len(results[0]["members"]) > 1 else ():
+        _out(f"  {member['weight']:.0%} {_family(member['family'])}, trial {member['trial']}\n")
+
+
+def _made_of(result: dict[str, Any]) -> str:
+    models = "1 model" if result["models"] == 1 else f"{result['models']} models"
+    if len(result["members"]) > 1:
+        return f"an ensemble of {len(result['members'])} trials, {models}"
+    return f"{_family(result['family'])}, {models}"
+
+
+def _family(name: str) -> str:
+    from pipeline import catalog
+
+    return catalog.get("family", name).title
 
 
 def _remark(row: dict[str, Any]) -> str:

@@ -195,6 +195,10 @@ class _Slot:
                     if self._interrupted:
                         asked.future.set_exception(Interrupted("The task was interrupted."))
                         return
+                except Exception as error:  # noqa: BLE001 - who listens has failed, or the answer cannot be read: the task has
+                    self.kill()
+                    asked.future.set_exception(error)
+                    return
             asked.future.set_exception(WorkerDied(
                 f"The process of this fit died {TRIES} times, as a rule because the memory ran out.",
                 "Use fewer rows or columns, fewer slots, or a machine with more memory.",
@@ -240,23 +244,38 @@ class Interrupted(Exception):
 
 
 class _Nursery:
-    """The process that slots are forked from, as its parent sees it."""
+    """The process that slots are forked from, as its parent sees it. One that is killed is replaced when a slot is wanted."""
 
     def __init__(self, threads: int) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket, self._lock = ours, threading.Lock()
-        with theirs:
-            self._process = _popen(["--nursery", str(theirs.fileno())], theirs.fileno(), threads)
+        self._threads, self._lock = threads, threading.Lock()
+        self._begin()
 
     def fork(self) -> tuple[Connection, int]:
         """A new slot: the connection to it and its process id."""
+        with self._lock:
+            try:
+                return self._ask()
+            except (EOFError, OSError):
+                self.close()
+                self._begin()
+                return self._ask()
+
+    def _begin(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = _popen(["--nursery", str(theirs.fileno())], theirs.fileno(), self._threads)
+
+    def _ask(self) -> tuple[Connection, int]:
         ours, theirs = socket.socketpair()
-        with self._lock, theirs:
-            socket.send_fds(self._socket, [b"fork"], [theirs.fileno()])
-            answer = self._socket.recv(64)
-        if not answer:
+        try:
+            with theirs:
+                socket.send_fds(self._socket, [b"fork"], [theirs.fileno()])
+                answer = self._socket.recv(64)
+            if not answer:
+                raise EOFError
+        except (EOFError, OSError):
             ours.close()
-            raise EOFError
+            raise
         return Connection(ours.detach()), int(answer)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline import catalog, trials
-from pipeline.errors import TrainyardError
+from pipeline.errors import WorkerDied
 from pipeline.executor import Executor, Interrupted
 from pipeline.schedule import Schedule
 from pipeline.trials import REFIT, Fit, Tally, Task
@@ -56,6 +56,17 @@ class Fitting:
 
     def run(self) -> None:
         """Fit until the schedule has nothing more. Fits that are under way when the time is over, or when somebody stops, are dropped."""
+        try:
+            self._go_on()
+        except BaseException:  # whoever listens cannot any more, or wants nothing: nobody works on for nobody
+            self.executor.interrupt()
+            raise
+        if self._open:
+            self.executor.interrupt()
+        for future in wait(self._open).done:
+            self._take(future, *self._open.pop(future))
+
+    def _go_on(self) -> None:
         clock = self.schedule.clock
         while not clock.should_stop():
             self._fill()
@@ -64,12 +75,9 @@ class Fitting:
             for future in wait(self._open, POLL_SECONDS, FIRST_COMPLETED).done:
                 self._take(future, *self._open.pop(future))
             if clock.left() < -GRACE_SECONDS:
-                break
+                return
             self._end_overdue()
             self._look_around()
-        self.executor.interrupt()
-        for future in wait(self._open).done:
-            self._take(future, *self._open.pop(future))
 
     def _fill(self) -> None:
         while len(self._open) < self._slots and (task := self.schedule.next()):
@@ -88,7 +96,7 @@ class Fitting:
         except (Interrupted, CancelledError):
             self._ended_early(task, began)
             return
-        except TrainyardError as error:  # its process died twice: fewer at a time from now on
+        except WorkerDied as error:  # its process died twice: fewer at a time from now on
             self._slots = max(1, self._slots // 2)
             fit = Fit(task.number, task.family, task.fold, task.key, "failed", round(time.monotonic() - began, 3), message=str(error))
         self._add(fit, task, began, getattr(future, "slot", 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +43,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Members:
-    """The trials of a result with their weights, on the folds that all of them have."""
+    """The trials of a result with their weights, on the folds that all of them have.
+
+    `weighed` says what came of weighing several models, JSON-able: how many had weight, by how much they are better than
+    choosing one (`gain`, with its standard error), and whether that is more than noise. None when there was only one.
+    """
 
     tallies: list[Tally]
     weights: np.ndarray
     rows: np.ndarray
     oof: np.ndarray
+    weighed: dict[str, Any] | None = None
 
 
 def choose(schedule: Schedule) -> tuple[Members, Members]:
@@ -66,13 +71,19 @@ def choose(schedule: Schedule) -> tuple[Members, Members]:
         return alone, alone
     fast = schedule.fast()
     among, found = _weighed_again(schedule, folds, among, found)
-    single = _alone(schedule, among[found.single])
+    single, weighed = _alone(schedule, among[found.single]), _weighed(among, found)
     quick = _alone(schedule, fast) if fast else single
     if not found.earned:
-        return single, quick
+        return replace(single, weighed=weighed), quick
     rows, _ = schedule.rows(_shared(among))
     kept = np.flatnonzero(found.weights)
-    return Members([among[i] for i in kept], found.weights[kept], rows, found.crossed), quick
+    return Members([among[i] for i in kept], found.weights[kept], rows, found.crossed, weighed), quick
+
+
+def _weighed(among: Sequence[Tally], found: Any) -> dict[str, Any] | None:
+    if len(among) < 2:
+        return None
+    return {"models": int((found.weights > 0).sum()), "gain": found.gain, "error": found.error, "offered": found.earned}
 
 
 def _shared(tallies: Sequence[Tally]) -> list[int]:

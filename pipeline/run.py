@@ -77,19 +77,26 @@ def train(
     started = time.monotonic()
     table, schema = infer(frame)
     plan = Plan.draft(schema, str(target), task=task)
-    plan = with_options(plan, budget_seconds=budget_seconds, budget_trials=budget_trials, metric=metric, families=families, seed=seed)
-    plan = plan.change(split={**plan.split.model_dump(), "holdout": holdout})
+    plan = with_options(
+        plan, budget_seconds=budget_seconds, budget_trials=budget_trials, metric=metric, families=families, seed=seed, holdout=holdout
+    )
     return execute(plan, table, schema=schema, on_event=on_event, started=started, explained=False, executor=executor)
 
 
 def with_options(
     plan: Plan, *, budget_seconds: float | None = None, budget_trials: int | None = None, metric: str | None = None,
-    families: Sequence[str] = (), seed: int | None = None,
+    families: Sequence[str] = (), seed: int | None = None, strategy: str | None = None, holdout: float | None = None,
 ) -> Plan:  # fmt: skip
     """The plan with what a person asked for in words: names are checked, what is not given stays."""
     changes: dict[str, Any] = {}
+    search = plan.search.model_dump(mode="json")
     if budget_seconds is not None or budget_trials is not None:
-        changes["search"] = {**plan.search.model_dump(mode="json"), "trials": budget_trials, "seconds": budget_seconds}
+        search |= {"trials": budget_trials, "seconds": budget_seconds}
+    if strategy and strategy != plan.search.strategy:
+        search |= {"strategy": catalog.get("strategy", strategy).name, "params": {}}
+    changes["search"] = search
+    if holdout is not None:
+        changes["split"] = {**plan.split.model_dump(mode="json"), "holdout": holdout}
     if metric:
         changes["metric"] = catalog.get("metric", metric).name
     if families:
@@ -166,6 +173,7 @@ def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Worksp
     offered = [results.result(name, chosen, schedule, space, schema, recipes) for name, chosen in (("accurate", members), ("fast", single))]
     baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
     evaluation = results.judge(data, holdout, offered, baseline)
+    evaluation["ensemble"] = members.weighed
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
         best = single.tallies[0]

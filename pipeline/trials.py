@@ -199,7 +199,8 @@ def fit_model(
     if task.rounds and entry.facts.rounds:
         params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
     estimator = entry.make(data.plan.task, params, task.resources)
-    estimator.fit(made, y, sample_weight=weight, **({"on_round": on_round} if entry.facts.iterative else {}))
+    weighted = {} if weight is None else {"sample_weight": weight}  # a family that knows no weights need not name them
+    estimator.fit(made, y, **weighted, **({"on_round": on_round} if entry.facts.iterative else {}))
     return FittedModel(recipe, estimator, present, len(data.classes)), counts
 
 

@@ -11,6 +11,7 @@ import pipeline
 from pipeline import catalog
 from pipeline.catalog import Param
 from pipeline.errors import PlanError, UnknownName
+from pipeline.executor import InlineExecutor
 from pipeline.models import Resources, family
 from tests.tables import flowers
 
@@ -90,7 +91,7 @@ def test_a_family_added_in_one_place_is_trained_tuned_and_on_the_board() -> None
         return Nearest(params["shrink"])
 
     try:
-        outcome = pipeline.train(flowers(), "kind", budget_trials=3, families=["centres"])
+        outcome = pipeline.train(flowers(), "kind", budget_trials=3, families=["centres"], executor=InlineExecutor())
         assert {row["family"] for row in outcome.leaderboard} == {"baseline", "centres"}
         tried = [trial.params["shrink"] for trial in outcome.trials if trial.family == "centres"]
         assert tried[0] == 0.0 and len(set(tried)) == 3 and all(0 <= value <= 0.5 for value in tried)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _judged, _plan, _scoring
 from pipeline import Plan, Store, entry, grid_sizes
+from pipeline.executor import InlineExecutor
+from pipeline.run import execute
 from pipeline.worker import perform
 from tests import courses
 
@@ -47,7 +50,7 @@ class Finished:
             )  # fmt: skip
             self.store.save_draft(dataset.id, plan)
             run = self.store.submit(plan)
-            self.runs[task] = perform(self.store, self.store.claim("test", run.id))
+            self.runs[task] = perform(self.store, self.store.claim("test", run.id), partial(execute, executor=InlineExecutor()))
 
 
 @pytest.fixture(scope="module")
@@ -374,8 +377,8 @@ def test_a_running_run_shows_phase_progress_best_and_warnings(finished, queued):
     )
     store.event(lease, "phase", {"phase": "training", "message": "Trial 1: Linear model"})
     store.event(lease, "warning", {"message": "3 rows of *x* were left out."})
-    store.add_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), "fold_scores": (0.5,), "seconds": 0.1,
-                            "state": "complete", "message": ""}, {})  # fmt: skip
+    store.put_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), "fold_scores": (0.5,), "seconds": 0.1,
+                            "state": "complete", "message": ""})  # fmt: skip
     at = opened("runs", run=queued.id)
     text = said(at)
     assert r"Trial 1\: Linear model" in text

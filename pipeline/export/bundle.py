@@ -62,9 +62,11 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     Raises ExportRefused when they do not; then nothing is left at `to`.
     """
     path = _target(version, Path(to))
+    accurate = store.run_artifacts(version.run_id, version.attempt).get("predictor") == version.artifact
     contents = Contents(
         version=version, predictor=store.predictor(version), model=store.artifact_bytes(version.artifact), plan=store.run(version.run_id).plan,
-        evaluation=store.evaluation(version.run_id), leaderboard=store.leaderboard(version.run_id),
+        evaluation=store.evaluation(version.run_id, version.attempt), leaderboard=store.leaderboard(version.run_id, version.attempt),
+        result="accurate" if accurate else "fast",
     )  # fmt: skip
     rows = _awkward(store.dataset(version.dataset_id).table(), contents.predictor.schema.names)
     with tempfile.TemporaryDirectory(prefix="trainyard-export-") as folder:

@@ -21,7 +21,8 @@ INIT = '"""The part of Trainyard that scores rows, copied beside the model it be
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a part may draw on. `packages` are the pins that the bundle needs, as the proof has measured them."""
+    """All that a part may draw on. `packages` are the pins that the bundle needs, as the proof has measured them; `result` is
+    which of the run's models this is."""
 
     version: ModelVersion
     predictor: Predictor
@@ -30,6 +31,7 @@ class Contents:
     evaluation: dict[str, Any]
     leaderboard: list[dict[str, Any]]
     packages: tuple[str, ...] = ()
+    result: str = "accurate"
 
 
 def part(name: str, *, title: str, help: str, order: int) -> Callable[[Callable], Callable]:
@@ -83,32 +85,61 @@ def _card_facts(contents: Contents) -> list[str]:
     return [
         f"# {_plain(version.name)}, version {version.version}",
         "",
-        f"Predicts **{_plain(contents.plan.target)}** ({contents.plan.task}) with {about['family']}, the mean of {about['folds']} fold models.",
+        f"Predicts **{_plain(contents.plan.target)}** ({contents.plan.task}) with {_card_models(about)}.",
         "",
-        f"- Trained on {about['training_rows']:,} rows; {_held_out(contents)}.",
+        f"- Trained on {about['training_rows']:,} rows; {_card_holdout(contents.evaluation)}",
         f"- Data: SHA-256 of the content {version.content_sha256}, of the file {version.file_sha256}.",
         f"- Plan: fingerprint {about['plan']}, seed {contents.plan.seed}. Run {version.run_id}.",
-        f"- Parameters: `{json.dumps(about['params'], sort_keys=True)}`",
+        f"- Parameters of {'the member with the most weight' if len(about['members']) > 1 else 'the model'}: "
+        f"`{json.dumps(about['params'], sort_keys=True)}`",
     ]
 
 
-def _held_out(contents: Contents) -> str:
-    held = contents.evaluation["holdout"]
-    return f"{held['rows']:,} further rows were held out and used once" if held else "none were held out, so the scores are of cross-validation alone"
+def _card_models(about: dict[str, Any]) -> str:
+    """Who predicts: one family, or an ensemble with its members and weights."""
+    models = "one fitted model" if about["models"] == 1 else f"the weighted mean of {about['models']} fitted models"
+    if len(about["members"]) == 1:
+        return f"{about['family']}: {models}"
+    votes = ", ".join(f"{m['family']} {m['weight']:.0%}" for m in sorted(about["members"], key=lambda m: -m["weight"]))
+    return f"an ensemble of {len(about['members'])} trials ({votes}): {models}"
+
+
+def _card_holdout(evaluation: dict[str, Any]) -> str:
+    if "holdout" in evaluation:
+        return f"{evaluation['holdout']['rows']:,} further rows were held out and used once."
+    return "no rows were held out: every figure below is of predictions by models that have not seen the row."
 
 
 def _card_scores(contents: Contents) -> list[str]:
-    lines = ["", "## How good", "", "| metric | holdout | 95 % interval | cross-validated |", "|---|---|---|---|"]
-    held = {m["name"]: m for m in (contents.evaluation["holdout"] or {"metrics": []})["metrics"]}
-    for crossed in contents.evaluation["cv"]["metrics"]:
-        m = held.get(crossed["name"])
-        on_holdout = f"{m['value']:.5g} | {m['low']:.5g} to {m['high']:.5g}" if m else "none |"
-        lines.append(f"| {crossed['title']} | {on_holdout} | {crossed['value']:.5g} |")
+    """The scores of this very model where the run has two: by every metric for the accurate one, by the run's metric for the fast one."""
+    lines = ["", "## How good", "", *_card_offered(contents)]
+    parts = [part for part in ("holdout", "cv") if part in contents.evaluation]
+    words = {"holdout": "holdout", "cv": "out of fold"}
+    lines += ["", "The most accurate model of the run, by every metric:", ""]
+    lines += ["| metric | " + " | ".join(f"{words[part]} | 95 % interval" for part in parts) + " |", "|---" * (1 + 2 * len(parts)) + "|"]
+    figures = [{m["name"]: m for m in contents.evaluation[part]["metrics"]} for part in parts]
+    for name, m in figures[0].items():
+        lines.append(f"| {m['title']} | " + " | ".join(_card_figure(one[name]) for one in figures) + " |")
     lines += ["", "Families tried, by cross-validation:", "", "| family | score | 95 % interval | |", "|---|---|---|---|"]
     for row in contents.leaderboard:
         low, high = row["interval"]
         mark = "baseline" if row["baseline"] else "within noise of the first" if row["tied"] else ""
         lines.append(f"| {row['title']} | {row['score']:.5g} | {low:.5g} to {high:.5g} | {mark} |")
+    return lines
+
+
+def _card_figure(m: dict[str, Any]) -> str:
+    return f"{m['value']:.5g} | {m['low']:.5g} to {m['high']:.5g}"
+
+
+def _card_offered(contents: Contents) -> list[str]:
+    """The run's two models by its metric, and which of them this is."""
+    ours = contents.result
+    lines = [f"| model | {contents.plan.metric}, out of fold | on the holdout | ms per 1,000 rows |", "|---|---|---|---|"]
+    for result in contents.evaluation["results"]:
+        held = "" if result["holdout"] is None else f"{result['holdout']:.5g}"
+        mark = f"**{result['name']}** (this one)" if result["name"] == ours else result["name"]
+        lines.append(f"| {mark} | {result['cv']:.5g} | {held} | {result['latency'] * 1000:.1f} |")
     return lines
 
 

@@ -54,7 +54,7 @@ def step(
     return catalog.register("step", name, title=title, help=help, params=params, facts=facts, order=order)
 
 
-from pipeline.features import categories, clean, dates, numbers, text  # noqa: E402, F401  (each registers its steps)
+from pipeline.features import categories, clean, dates, numbers, text  # noqa: E402, F401, F811  (each registers its steps)
 from pipeline.features.build import Preview, build, chains, names_out, preview, rows_to_keep  # noqa: E402
 
 __all__ = ["Needs", "Preview", "StepFacts", "build", "chains", "names_out", "preview", "rows_to_keep", "step"]

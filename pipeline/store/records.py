@@ -81,6 +81,11 @@ class Run:
         """Whether it may still change without anybody asking."""
         return self.state in ACTIVE
 
+    @property
+    def discarded(self) -> bool:
+        """Whether somebody asked to keep nothing of it."""
+        return self.code == "discarded"
+
 
 @dataclass(frozen=True)
 class Lease:

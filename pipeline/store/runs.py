@@ -33,6 +33,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "done": (),
 }
 _HARDLY_WAIT = 0.2  # seconds
+DISCARDED = "discarded"  # the code of a run that shall end, or has ended, without keeping anything
 WORKSPACE_SECONDS = 7 * 86_400  # that an unfinished run can be resumed without repeating fits
 _COLUMNS = select(RunRow.__table__)  # plain columns: building mapped objects would take most of a page's poll
 _PULSES = select(RunRow.id, RunRow.boot, RunRow.beat_at, RunRow.beats).where(col(RunRow.state).in_(HELD))
@@ -121,6 +122,19 @@ class Runs:
                 say(session, row, "stop_requested", {})
             return to_run(row)
 
+    def discard(self, run_id: str) -> Run:
+        """Stop a run and keep nothing of it: at once while it is queued, else as soon as its worker sees it."""
+        with self._database.write() as session:
+            row = found(session, run_id)
+            if row.state == "queued":
+                _end_discarded(session, row)
+            elif row.state in HELD and row.code != DISCARDED:
+                row.code = DISCARDED
+                if row.state == "running":
+                    _move(row, "stopping")
+                say(session, row, "discard_requested", {})
+            return to_run(row)
+
     def resume(self, run_id: str) -> Run:
         """Queue an ended run again; its trials are kept. Raises StoreError when it is done or an equal one is active."""
         with self._database.write() as session:
@@ -150,6 +164,9 @@ class Runs:
                 lost = self._lost(session)
                 for run_id in lost:
                     row = found(session, run_id)
+                    if row.code == DISCARDED:
+                        _end_discarded(session, row)
+                        continue
                     message = "The worker that was training stopped answering for 15 seconds."
                     _end(session, row, "interrupted", message, _resume_hint(row), "worker_lost")
                 return lost
@@ -164,6 +181,9 @@ class Runs:
         published = self._journal.publish(artifacts)
         with self._database.write() as session:
             row = held(session, lease)
+            if row.code == DISCARDED:  # somebody said so while the last file was being written
+                _end_discarded(session, row)
+                return to_run(row)
             shas = self._journal.name(session, published)
             session.add(
                 ResultRow(
@@ -179,16 +199,19 @@ class Runs:
     def fail(self, lease: Lease, message: str, hint: str, code: str, state: State) -> Run:
         with self._database.write() as session:
             row = held(session, lease)
-            _end(session, row, state, message, hint, code)
+            if row.code == DISCARDED:  # however it ended, this is what was wanted
+                _end_discarded(session, row)
+            else:
+                _end(session, row, state, message, hint, code)
             return to_run(row)
 
     def sweep(self, folder: Path) -> list[Path]:
-        """Remove the workspaces of runs that are done or gone, and of those that ended in another way a week ago."""
+        """Remove the workspaces of runs that are done, discarded or gone, and of those that ended in another way a week ago."""
         removed = []
         for path in folder.glob("*") if folder.is_dir() else ():
             with self._database.read() as session:
                 row = session.exec(select(RunRow).where(RunRow.id == path.name)).first()
-            if row is None or row.state == "done" or (row.state not in ACTIVE and time.time() - (row.finished or 0) > WORKSPACE_SECONDS):
+            if row is None or row.state == "done" or (row.state not in ACTIVE and (row.code == DISCARDED or _old(row))):
                 shutil.rmtree(path, ignore_errors=True)  # what somebody still has open goes next time
                 removed.append(path)
         return removed
@@ -238,6 +261,15 @@ def _end(session: Session, row: RunRow, state: State, message: str, hint: str, c
 def _resume_hint(row: RunRow) -> str:
     kept = f"its {row.trials_done} finished trials are kept" if row.trials_done else "it begins anew"
     return f"Resume the run: {kept}."
+
+
+def _end_discarded(session: Session, row: RunRow) -> None:
+    row.best = None
+    _end(session, row, "cancelled", "Discarded: nothing of it was kept.", "Start it again to train it from the beginning.", DISCARDED)
+
+
+def _old(row: RunRow) -> bool:
+    return time.time() - (row.finished or 0) > WORKSPACE_SECONDS
 
 
 def _lease(row: RunRow) -> Lease:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ class Store:
         """A queued run is cancelled at once; a running one is asked to keep the best so far and end."""
         return self._runs.request_stop(run_id)
 
+    def discard(self, run_id: str) -> Run:
+        """End a run without keeping anything: a queued one at once, a running one as soon as its worker sees it ("cancelled")."""
+        return self._runs.discard(run_id)
+
     def resume(self, run_id: str) -> Run:
         """Queue an interrupted, failed or cancelled run again; its finished trials are not repeated."""
         return self._runs.resume(run_id)
@@ -159,6 +164,10 @@ class Store:
     def workspace(self, run_id: str) -> Path:
         """Where a run keeps its finished fits until it is done, so that a resumed one repeats none of them."""
         return self.home / "work" / run_id
+
+    def clear_workspace(self, run_id: str) -> None:
+        """Remove what a run has kept for a resume; what somebody still has open is swept later."""
+        shutil.rmtree(self.workspace(run_id), ignore_errors=True)
 
     def finish(
         self, lease: Lease, *, state: State = "done", evaluation: Mapping[str, Any], leaderboard: list[dict[str, Any]],

@@ -80,10 +80,10 @@ class Supervision:
         if now < self._patience_ends:
             return True
         self._child.kill()
-        if self._replaced or not self._store.trials(self._lease.run.id):
+        if self._replaced or self._lease.run.discarded or not self._store.trials(self._lease.run.id):
             self._end("cancelled", "Stopped before a model was finished.", "Resume it to go on.", "stopped")
             return False
-        _log.info("run %s does not stop; another child finishes from the stored trials", self._lease.run.id)
+        _log.info("run %s does not stop; another child finishes from the fits that are done", self._lease.run.id)
         self._replaced, self._patience_ends = True, now + FINISH_SECONDS
         self._child = self._start()
         self._child.hand_over(self._lease)
@@ -96,7 +96,9 @@ class Supervision:
     def _end(self, state: str, message: str, hint: str, code: str) -> None:
         try:
             self._store.lease(self._lease.run.id, self._lease.token)
-            self._store.fail(self._lease, message, hint, code, state=state)
+            run = self._store.fail(self._lease, message, hint, code, state=state)
+            if run.discarded:
+                self._store.clear_workspace(run.id)
         except LeaseLost:
             _log.info("run %s has ended by itself", self._lease.run.id)
 

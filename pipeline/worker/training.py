@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +33,8 @@ def perform(store: Store, lease: Lease, execute: Callable[..., Outcome] | None =
         return _train(store, lease, reporter, execute)
     except LeaseLost:
         raise
+    except Discarded:
+        return _nothing_kept(store, lease)
     except MemoryError:
         _log.exception("out of memory")
         message = "The training needed more memory than there is."
@@ -61,8 +62,8 @@ def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[...
     artifacts = {"predictor": outcome.predictor, "fast": outcome.fast, "rows": _arrays(outcome.rows), "oof": evidence}
     state = "cancelled" if outcome.stopped else "done"
     run = store.finish(lease, state=state, evaluation=outcome.evaluation, leaderboard=outcome.leaderboard, artifacts=artifacts)
-    if run.state == "done":  # a cancelled run may go on, and then repeats no fit
-        shutil.rmtree(store.workspace(run.id), ignore_errors=True)  # what is left is swept later
+    if run.state == "done" or run.discarded:  # a cancelled run may go on, and then repeats no fit
+        store.clear_workspace(run.id)
     return run
 
 
@@ -74,7 +75,10 @@ def _arrays(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nothing_kept(store: Store, lease: Lease) -> Run:
-    return store.fail(lease, "Stopped before a model was finished.", "Resume it to go on.", "stopped", state="cancelled")
+    run = store.fail(lease, "Stopped before a model was finished.", "Resume it to go on.", "stopped", state="cancelled")
+    if run.discarded:
+        store.clear_workspace(run.id)
+    return run
 
 
 def _incident(store: Store, lease: Lease, error: Exception) -> Run:
@@ -83,6 +87,10 @@ def _incident(store: Store, lease: Lease, error: Exception) -> Run:
     _log.error("incident %s", number, exc_info=error)
     message = f"The training stopped because of an unexpected {type(error).__name__} (incident {number})."
     return store.fail(lease, message, f"The log {store.log_path(lease.run.id).name} has the details; resume to try again.", "unexpected")
+
+
+class Discarded(Exception):
+    """Somebody asked to end the run and to keep nothing: no time is spent on judging what there is."""
 
 
 class Reporter:
@@ -114,17 +122,24 @@ class Reporter:
             self._waiting, self._written = [], time.monotonic()
 
     def should_stop(self) -> bool:
-        """Whether somebody asked to stop; looks at most twice a second. Raises LeaseLost when the run is not ours any more."""
+        """Whether somebody asked to stop; looks at most twice a second.
+
+        Raises Discarded when nothing shall be kept, and LeaseLost when the run is not ours any more.
+        """
         with self._lock:
             if self.stopping or time.monotonic() - self._looked < BATCH_SECONDS:
                 return self.stopping
             self._looked = time.monotonic()
             try:
-                self.stopping = self._store.lease(self._lease.run.id, self._lease.token).run.state == "stopping"
+                run = self._store.lease(self._lease.run.id, self._lease.token).run
             except StoreBusy:
                 _log.warning("the store is busy; looking again soon whether to stop")
+                return False
+            self.stopping = run.state == "stopping"
             if self.stopping:
                 self._on_stop()
+            if run.discarded:
+                raise Discarded
             return self.stopping
 
     def _trial(self, trial: Trial) -> None:

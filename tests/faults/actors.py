@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 from pipeline import worker
@@ -28,12 +29,12 @@ TRIALS = 6
 PAUSE_AFTER = 3
 
 
-def trial(number: int) -> SimpleNamespace:
+def trial(number: int, attempt: int = 1) -> SimpleNamespace:
     import numpy as np
 
     return SimpleNamespace(
         number=number, family="linear", params={"c": number}, score=0.5 + number / 100, interval=(0.4, 0.6), fold_scores=(0.5, 0.6),
-        seconds=0.1, state="complete", message="", oof=np.full(4, float(number)), models=[number],
+        seconds=0.1, state="complete", message="", oof=np.full(4, float(number)), attempt=attempt,
     )  # fmt: skip
 
 
@@ -44,20 +45,33 @@ def outcome(trials: list, stopped: bool) -> SimpleNamespace:
         raise TrainingError("No model was finished.", "Give the run more time.")
     best = max(trials, key=lambda t: t.score)
     return SimpleNamespace(
-        predictor={"best": best.number, "oof": [float(t.oof[0]) for t in trials], "models": [t.models for t in trials]},
+        predictor={"best": best.number, "oof": [float(t.oof[0]) for t in trials], "attempts": [t.attempt for t in trials]},
+        fast={"best": best.number}, trials=trials,
         rows={"train": np.arange(4), "holdout": np.arange(2), "folds": [np.arange(2), np.arange(2)]},
         evaluation={"trials": len(trials)}, leaderboard=[{"family": "linear", "score": best.score}], stopped=stopped,
     )  # fmt: skip
 
 
-def steady(plan, table, *, schema, on_event, should_stop, finished):
+def done_before(workspace: Path) -> list:
+    """The trials that an earlier attempt has finished, from the files that it left."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    return [trial(int(path.name), attempt=int(path.read_text())) for path in sorted(workspace.iterdir())]
+
+
+def done(workspace: Path, number: int, attempt: int = 1) -> SimpleNamespace:
+    (workspace / str(number)).write_text(str(attempt))
+    return trial(number, attempt)
+
+
+def steady(plan, table, *, schema, on_event, should_stop, workspace):
     """Six trials; the first attempt waits after the third until it is told to stop, or killed."""
-    trials = list(finished)
+    finished = done_before(workspace)
+    attempt, trials = 1 + max((t.attempt for t in finished), default=0), list(finished)
     on_event("phase", {"phase": "training", "message": "Training"})
     for number in range(len(trials), TRIALS):
         if should_stop():
             break
-        trials.append(trial(number))
+        trials.append(done(workspace, number, attempt))
         on_event("trial", {"trial": trials[-1]})
         on_event("best", {"number": number, "family": "linear", "score": trials[-1].score})
         on_event("progress", {"progress": (number + 1) / TRIALS, "eta_seconds": 1.0})
@@ -68,25 +82,26 @@ def steady(plan, table, *, schema, on_event, should_stop, finished):
     return outcome(trials, should_stop())
 
 
-def deaf(plan, table, *, schema, on_event, should_stop, finished):
+def deaf(plan, table, *, schema, on_event, should_stop, workspace):
     """Hears nothing from its third trial on; the one that comes after it ends at once."""
+    finished = done_before(workspace)
     if should_stop():
-        return outcome(list(finished), True)
+        return outcome(finished, True)
     for number in range(PAUSE_AFTER):
-        on_event("trial", {"trial": trial(number)})
+        on_event("trial", {"trial": done(workspace, number)})
     on_event("ready", {"pid": os.getpid()})
     while True:
         signal.pause()
 
 
-def early(plan, table, *, schema, on_event, should_stop, finished):
+def early(plan, table, *, schema, on_event, should_stop, workspace):
     """Is told to stop before it has anything."""
     on_event("ready", {"pid": os.getpid()})
     wait_for(should_stop)
     return outcome([], True)
 
 
-def family_tree(plan, table, *, schema, on_event, should_stop, finished):
+def family_tree(plan, table, *, schema, on_event, should_stop, workspace):
     """Forks a process of its own, which would go on for ever."""
     grandchild = os.fork()
     if grandchild == 0:

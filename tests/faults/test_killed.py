@@ -41,7 +41,10 @@ def test_a_killed_child_is_noticed_and_the_run_goes_on_where_it_was(store, actor
     assert (done.state, done.attempt, done.trials_done, done.message) == ("done", 2, actors.TRIALS, "")
     assert [trial.number for trial in store.trials(run.id)] == list(range(actors.TRIALS))
     model = store.predictor(store.keep(run.id, "churn"))
-    assert model == {"best": 5, "oof": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "models": [None, None, [2], [3], [4], [5]]}
+    assert model == {"best": 5, "oof": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "attempts": [1, 1, 1, 2, 2, 2]}
+    assert store.predictor(store.keep(run.id, "churn", result="fast")) == {"best": 5}
+    assert sorted(store.load(store.run_artifacts(run.id)["oof"])) == [f"trial_{number}" for number in range(actors.TRIALS)]
+    assert not store.workspace(run.id).exists(), "what a resume would need is removed with the end of the run"
     assert sorted(store.load(store.run_artifacts(run.id)["rows"])) == ["folds_0", "folds_1", "holdout", "train"]
     service.terminate()
     assert service.wait() == 128 + signal.SIGTERM
@@ -62,9 +65,9 @@ def test_a_killed_supervisor_takes_its_child_with_it_and_another_resumes(store, 
 
     store.resume(run.id)
     second = store.claim("second")
-    finished = worker.finished_trials(store, second.run.id)
-    assert [(trial.number, list(trial.oof)) for trial in finished] == [(k, [float(k)] * 4) for k in range(actors.PAUSE_AFTER)]
-    assert [trial.models for trial in finished] == [None, None, [2]]  # only the best so far can become what is kept
+    assert [trial.number for trial in store.trials(run.id)] == list(range(actors.PAUSE_AFTER))
+    kept = actors.done_before(store.workspace(second.run.id))
+    assert [(trial.number, trial.attempt) for trial in kept] == [(k, 1) for k in range(actors.PAUSE_AFTER)]
     store.fail(second, "Enough.", "", "enough")
     homes.all_is_well(store)
 
@@ -98,7 +101,33 @@ def test_a_stopped_run_keeps_the_best_so_far(store, actor):
     homes.all_is_well(store)
 
 
-def test_a_child_that_does_not_stop_is_killed_and_another_finishes_from_the_stored_trials(store, actor):
+def test_a_discarded_run_ends_without_a_model_and_without_what_it_had_fitted(store, actor):
+    run = store.submit(homes.plan_for(store))
+    waiting = store.submit(homes.plan_for(store, seed=1))
+    actor("serve", "steady", "--token", "t")
+    child = ready(store, run)["pid"]
+    assert store.workspace(run.id).exists()
+    assert store.discard(run.id).state == "stopping"
+    ended = state_of(store, run, "cancelled", "failed", "interrupted")
+    assert (ended.state, ended.discarded, ended.best, store.evaluation(run.id)) == ("cancelled", True, None, None)
+    until(lambda: gone(child), "the end of the child")
+    assert not store.workspace(run.id).exists()
+    ready(store, waiting)  # the queue goes on
+    homes.all_is_well(store)
+
+
+def test_a_discarded_run_whose_child_does_not_listen_is_killed(store, actor):
+    run = store.submit(homes.plan_for(store))
+    actor("serve", "deaf", "--token", "t")
+    child = ready(store, run)["pid"]
+    store.discard(run.id)
+    ended = state_of(store, run, "cancelled", "failed", "interrupted")
+    assert (ended.state, ended.discarded, store.evaluation(run.id)) == ("cancelled", True, None)
+    assert gone(child)
+    until(lambda: not store.workspace(run.id).exists(), "the end of the workspace")
+
+
+def test_a_child_that_does_not_stop_is_killed_and_another_finishes_from_the_fits_that_are_done(store, actor):
     run = store.submit(homes.plan_for(store))
     actor("serve", "deaf", "--token", "t")
     child = ready(store, run)["pid"]

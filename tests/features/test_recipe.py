@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import issparse
+from sklearn.metrics import roc_auc_score
 
 from pipeline import catalog, features
 from pipeline.data import infer
 from pipeline.errors import PlanError
 from pipeline.features import Needs
+from pipeline.features.words import TextScores
 from pipeline.plan import Plan, StepSpec
 
 NEEDS = [
@@ -58,7 +60,7 @@ def test_every_kind_of_column_becomes_numbers_in_row_order(needs: Needs) -> None
     assert made.shape[0] == len(typed) and made.shape[1] >= len(plan.features)
     assert needs.missing or np.isfinite(made).all()
     backwards = features.build(plan, needs).fit(typed).transform(typed.iloc[::-1])
-    assert np.allclose(dense(backwards)[::-1], made, equal_nan=True)
+    assert np.allclose(dense(backwards)[::-1], made, atol=1e-5, equal_nan=True)  # the directions of texts are sums of float32
 
 
 @pytest.mark.parametrize("needs", NEEDS, ids=str)
@@ -70,6 +72,31 @@ def test_what_is_learned_does_not_depend_on_rows_outside_the_fold(needs: Needs) 
     recipe = features.build(plan, needs).fit(train)
     recipe.transform(valid)
     assert np.allclose(dense(recipe.transform(train)), before, equal_nan=True)
+
+
+def test_the_text_scores_of_training_rows_come_from_models_that_have_not_seen_them() -> None:
+    """Words that are in one row each and labels without a meaning: seen, such a text says everything; not seen, nothing."""
+    rng = np.random.default_rng(0)
+    notes = pd.DataFrame({"note": [" ".join(rng.choice([f"word{i}" for i in range(900)], 6)) + f" only{row}" for row in range(400)]})
+    y = rng.permutation(np.repeat([0, 1], 200))
+    scores = TextScores()
+    training = scores.fit_transform(notes, y)[:, 0]
+    assert roc_auc_score(y, training) == pytest.approx(0.5, abs=0.08)
+    assert roc_auc_score(y, scores.transform(notes)[:, 0]) > 0.95, "the model of all training rows has seen them"
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_text_that_says_something_scores_in_training_as_on_new_rows(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3 if kind == "multiclass" else 2, 300)
+    notes = pd.DataFrame({"note": [f"{('calm', 'storm', 'fog')[k]} on day {i}" for i, k in enumerate(y)]})
+    scores = TextScores()
+    training = scores.fit_transform(notes[:200], y[:200].astype(float) if kind == "regression" else y[:200])
+    new = scores.transform(notes[200:])
+    assert training.shape[1] == new.shape[1] == (3 if kind == "multiclass" else 1)
+    column = 1 if kind == "multiclass" else 0
+    for made, truth in ((training, y[:200]), (new, y[200:])):
+        assert roc_auc_score(truth == 1, made[:, column]) > 0.95
 
 
 def test_the_scaler_is_fitted_after_the_split() -> None:

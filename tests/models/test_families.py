@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -211,8 +212,7 @@ def test_works_as_the_last_step_of_a_pipeline(entry):
 def test_without_early_stopping_exactly_the_given_rounds_are_grown(entry):
     table = tables.table(entry, "binary", rows=80)
     seen = Few(100)
-    rounds = "epochs" if entry.facts.rounds == "epochs" else "n_estimators"
-    model = entry.make("binary", {"early_stopping": False, rounds: 20}, ONE).fit(table.X, table.y, on_round=seen)
+    model = entry.make("binary", {"early_stopping": False, entry.facts.rounds: 20}, ONE).fit(table.X, table.y, on_round=seen)
     assert model.best_round_ == 20 and seen.seen[-1] == (20, None)
 
 
@@ -267,7 +267,10 @@ def test_a_device_that_is_not_here_is_an_error_never_a_silent_cpu_run(name):
 
 
 def test_device_for_keeps_cpu_families_on_the_cpu():
+    network = catalog.get("family", "mlp")
     assert device_for(catalog.get("family", "lightgbm"), "cuda") == "cpu"
+    able, unable = (dataclasses.replace(network, facts=dataclasses.replace(network.facts, supports=lambda device, yes=yes: yes)) for yes in (True, False))
+    assert device_for(able, "cuda") == "cuda" and device_for(unable, "cuda") == "cpu"
     assert device_for(catalog.get("family", "xgboost"), "mps") == "cpu"
 
 

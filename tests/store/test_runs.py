@@ -84,22 +84,22 @@ def test_events_count_from_one_without_gaps(store, lease):
     assert store.run(run).progress == 0.1
 
 
-def test_a_trial_comes_with_its_evidence(store, lease):
-    given = store.add_trial(lease, RECORD, {"oof": np.arange(3.0), "models": [{1}, {2}]})
+def test_a_trial_grows_while_its_run_is_on(store, lease):
+    given = store.put_trial(lease, RECORD)
     assert store.trials(lease.run.id) == [given]
     assert (given.interval, given.fold_scores, given.params) == ((0.4, 0.6), (0.4, 0.6), {"c": 1.0})
-    assert list(store.load(given.artifacts["oof"])) == [0.0, 1.0, 2.0]
-    assert store.load(given.artifacts["models"]) == [{1}, {2}]
     assert store.run(lease.run.id).trials_done == 1
     assert store.events(lease.run.id)[-1].payload["family"] == "linear"
-    with pytest.raises(StoreError, match="trial 0 already"):
-        store.add_trial(lease, RECORD, {})
-    failed = store.add_trial(lease, RECORD | {"number": 1, "score": float("nan"), "interval": None, "state": "failed", "message": "no"}, {})
+    more = store.put_trial(lease, RECORD | {"score": 0.7, "fold_scores": (0.4, 0.6, 0.8)})
+    assert store.trials(lease.run.id) == [more] and (more.score, more.fold_scores) == (0.7, (0.4, 0.6, 0.8))
+    assert store.run(lease.run.id).trials_done == 1, "it is the same trial"
+    assert [event.payload["score"] for event in store.events(lease.run.id) if event.kind == "trial"] == [0.5, 0.7]
+    failed = store.put_trial(lease, RECORD | {"number": 1, "score": float("nan"), "interval": None, "state": "failed", "message": "no"})
     assert (failed.score, failed.interval, failed.state) == (None, None, "failed")
 
 
 def test_a_finished_run_has_everything(store, lease):
-    store.add_trial(lease, RECORD, {})
+    store.put_trial(lease, RECORD)
     run = end(store, lease)
     assert (run.state, run.progress, run.trials_done) == ("done", 1.0, 1)
     assert run.finished is not None
@@ -129,8 +129,43 @@ def test_stopping(store):
     assert store.request_stop(running.id).state == "cancelled"
 
 
+def test_discarding_ends_a_run_without_a_model(store):
+    queued, running = (store.submit(homes.plan_for(store, seed)) for seed in (0, 1))
+    gone = store.discard(queued.id)
+    assert (gone.state, gone.discarded, "nothing" in gone.message) == ("cancelled", True, True)
+    lease = store.claim("w")
+    store.update(lease, best={"score": 0.7})
+    assert (store.discard(running.id).state, store.discard(running.id).state) == ("stopping", "stopping")
+    assert [event.kind for event in store.events(running.id)].count("discard_requested") == 1
+    assert store.beat(lease).run.discarded
+    ended = end(store, lease, "cancelled")
+    assert (ended.state, ended.discarded, ended.best, store.evaluation(running.id)) == ("cancelled", True, None, None)
+    with pytest.raises(StoreError, match="no model to keep"):
+        store.keep(running.id, "churn")
+    again = store.resume(running.id)
+    assert (again.state, again.discarded) == ("queued", False)
+
+
+def test_discarding_after_a_stop_counts_and_so_it_does_when_the_worker_is_lost(store, lease):
+    store.request_stop(lease.run.id)
+    assert store.discard(lease.run.id).discarded
+    homes.age_beats(store, 16)
+    assert (store.run(lease.run.id).state, store.run(lease.run.id).discarded) == ("cancelled", True)
+
+
+def test_what_a_discarded_run_had_fitted_is_swept(store, lease):
+    for run_id in (lease.run.id, "nobody knows"):
+        store.workspace(run_id).mkdir(parents=True)
+    assert store.workspace("nobody knows") in store.sweep() and store.workspace(lease.run.id).exists()
+    store.fail(lease, "m", "h", "c")
+    assert store.workspace(lease.run.id) not in store.sweep(), "it may be resumed"
+    store.resume(lease.run.id)
+    store.discard(lease.run.id)
+    assert store.workspace(lease.run.id) in store.sweep()
+
+
 def test_resuming_keeps_the_trials_and_the_earlier_result(store, lease):
-    store.add_trial(lease, RECORD, {"oof": np.arange(3.0)})
+    store.put_trial(lease, RECORD)
     end(store, lease, "cancelled")
     again = store.resume(lease.run.id)
     assert (again.state, again.attempt, again.message, again.finished) == ("queued", 2, "", None)
@@ -159,7 +194,7 @@ def test_a_lost_lease_writes_nothing(store, lease):
     before = len(store.events(run.id))
     attempts = [
         lambda: store.beat(lease), lambda: store.update(lease, progress=1.0), lambda: store.event(lease, "log", {}),
-        lambda: store.add_trial(lease, RECORD, {"oof": np.arange(3)}), lambda: end(store, lease), lambda: store.fail(lease, "", "", ""),
+        lambda: store.put_trial(lease, RECORD), lambda: end(store, lease), lambda: store.fail(lease, "", "", ""),
         lambda: store.lease(run.id, lease.token),
     ]  # fmt: skip
     for attempt in attempts:
