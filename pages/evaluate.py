@@ -82,7 +82,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     part = parts(judged)
     _judged.pick_run(at)
 if part == "holdout":
-    reveal(judged) if judged.evaluation["holdout"] else without_holdout()
+    reveal(judged) if judged.evaluation.get("holdout") else without_holdout()
 st.markdown(said(part, judged))
 _split.facts(judged.evaluation)
 facts = judged.evaluation[part]

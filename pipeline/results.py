@@ -75,9 +75,18 @@ def choose(schedule: Schedule) -> tuple[Members, Members]:
     quick = _alone(schedule, fast) if fast else single
     if not found.earned:
         return replace(single, weighed=weighed), quick
-    rows, _ = schedule.rows(_shared(among))
-    kept = np.flatnonzero(found.weights)
-    return Members([among[i] for i in kept], found.weights[kept], rows, found.crossed, weighed), quick
+    return replace(_together(schedule, among, found), weighed=weighed), quick
+
+
+def _together(schedule: Schedule, among: list[Tally], found: Any) -> Members:
+    """The members with weight that predict quickly enough together, weighed without those that do not."""
+    while True:
+        kept, (rows, _) = np.flatnonzero(found.weights), schedule.rows(_shared(among))
+        members = Members([among[i] for i in kept], found.weights[kept], rows, found.crossed)
+        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members), strict=True) if fits]
+        if len(quick) == len(members.tallies):
+            return members
+        among, found = schedule.blend(_shared(quick), quick)
 
 
 def _weighed(among: Sequence[Tally], found: Any) -> dict[str, Any] | None:

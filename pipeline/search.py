@@ -57,7 +57,10 @@ def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dic
     families = () if catalog.get("strategy", plan.search.strategy).facts.whole else plan.families  # a grid begins at its first point
     queued = [(preset.order, spec, preset) for spec in families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
     wanted = [("baseline", {})]
-    wanted += [(spec.family, {**_within(plan, spec, _patient(plan, preset.params)), **spec.params}) for _, spec, preset in sorted(queued, key=lambda item: item[0])]
+    wanted += [
+        (spec.family, {**_within(plan, spec, _patient(plan, preset.params)), **spec.params})
+        for _, spec, preset in sorted(queued, key=lambda item: item[0])
+    ]
     found = []
     for family, params in [*wanted, *((spec.family, spec.params) for spec in plan.search.enqueued)]:
         complete = (family, catalog.get("family", family).complete(params))

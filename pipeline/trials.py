@@ -178,7 +178,8 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
-    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, balanced, degraded, 0, recipe_latency)
+    same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded, "recipe_latency": recipe_latency}
+    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
 def fit_model(
