@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline import evaluate
 
-ROUNDS = 30
+ROUNDS = 25
 BEST_FEW = 4
 FULL_TRUST = 200  # informative rows at which the greedy weights count half, and the plain mean of the best few the rest
-MOST_ROWS = 8_000  # of a greedy step: more change the weights by less than they are worth
+MOST_ROWS = 5_000  # of a greedy step: more change the weights by less than they are worth
 LEAST_WEIGHT = 0.02
 PARTS = 5
 

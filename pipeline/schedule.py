@@ -106,7 +106,15 @@ class Schedule:
         seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
         device = device_for(entry, self.resources.device, len(self.data.rows))
         resources = Resources(self.resources.threads, seed, device)
-        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds)
+        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds, self._to_beat(entry, fold))
+
+    def _to_beat(self, entry: catalog.Entry, fold: int) -> float | None:
+        """The best score of a finished booster on the rows that this fold's fits hold back: the same rows and the same loss for all."""
+        if entry.facts.rounds != "n_estimators" or self.plan.balance.method != "none":
+            return None
+        boosters = [t for t in self.tallies if fold in t.folds and catalog.get("family", t.family).facts.rounds == "n_estimators"]
+        scores = [t.folds[fold].held_back for t in boosters if t.folds[fold].state == "complete"]
+        return max((score for score in scores if score is not None), default=None)
 
     def candidates(self, folds: Sequence[int]) -> list[Tally]:
         """The best trials that have all these folds, best first."""

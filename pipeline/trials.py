@@ -31,6 +31,8 @@ REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
+HOPE_SHARE = 0.3  # of its time that a fit always gets
+HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Task:
     rounds: int | None = None
     repeat: int = 0
     seconds: float | None = None
+    beat: float | None = None  # the best that another booster reached on the same held-back rows
 
     @property
     def key(self) -> str:
@@ -81,6 +84,7 @@ class Fit:
     balanced: dict[str, Any] | None = None
     degraded: str = ""
     target_rounds: int = 0
+    held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
     recipe_latency: float = 0.0  # of preparing the features, seconds per 1,000 rows
 
 
@@ -179,6 +183,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
     same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded, "recipe_latency": recipe_latency}
+    same["held_back"] = rounds.best
     return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
@@ -237,19 +242,40 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
 
 
 class _Rounds:
-    """What a family calls after each round: tells the run now and then, and says when to stop."""
+    """What a family calls after each round: tells the run now and then, and says when to stop.
+
+    A fit ends at its deadline, or when even the pace of its best half does not bring it near what another booster has
+    reached on the same held-back rows; the best round is kept either way.
+    """
 
     def __init__(self, task: Task, started: float, tell: Callable[[Any], None]) -> None:
         self._task, self._tell, self._told, self.cut = task, tell, started, False
         self._deadline = None if task.seconds is None else started + task.seconds
+        self._began: float | None = None
+        self._course: list[tuple[float, float]] = []  # (seconds since the first round, best score so far)
+        self.best: float | None = None
 
     def __call__(self, iteration: int, score: float | None) -> bool:
         now = time.monotonic()
+        self._began = self._began or now
+        if score is not None and np.isfinite(score) and (self.best is None or score > self.best):
+            self.best = score
         if now - self._told >= TELL_SECONDS:
             self._told = now
             self._tell({"number": self._task.number, "fold": self._task.fold + 1, "iteration": iteration, "score": score})
-        self.cut = self._deadline is not None and now >= self._deadline
+            if self.best is not None:
+                self._course.append((now - self._began, self.best))
+        self.cut = self.cut or (self._deadline is not None and (now >= self._deadline or self._hopeless(now)))
         return self.cut
+
+    def _hopeless(self, now: float) -> bool:
+        """Whether going on at the pace of the second half of its time so far leaves it clearly behind at the deadline."""
+        if self._task.beat is None or len(self._course) < 4 or now - self._began < HOPE_SHARE * (self._deadline - self._began):
+            return False
+        spent, best = self._course[-1]
+        middle = next(score for seconds, score in self._course if seconds >= spent / 2)
+        hoped = best + (best - middle) * (self._deadline - now) / max(spent / 2, 1e-9)
+        return hoped < self._task.beat - HOPE_MARGIN * abs(self._task.beat)
 
 
 @dataclass
