@@ -29,7 +29,12 @@ def controls(at: _ui.Current) -> dict[str, Any]:
     st.caption(_ui.md(way.help))
     numbers = _numbers(at, strategy)
     times = _times(at, column) if way.column == "time" else {"gap": 0, "embargo": 0}
-    return {"strategy": strategy, "column": column, "nested": split.nested, **numbers, **times}
+    nested = st.checkbox(
+        "Judge the whole selection too (nested)", key=_ui.synced("nested", split.nested),
+        help="Afterwards the whole run is repeated on each of five outer folds with its share of the budget, and judged on the rest: "
+        "what choosing among models adds to the score by luck shows. Doubles the time.",
+    )  # fmt: skip
+    return {"strategy": strategy, "column": column, "nested": nested, **numbers, **times}
 
 
 def _column(at: _ui.Current, needed: str | None) -> str | None:
@@ -132,4 +137,7 @@ def facts(evaluation: dict[str, Any]) -> None:
     if "groups" in found:
         shared = found["groups"]["shared"]
         lines.append(f"{found['groups']['all']:,} groups; {shared['valid'] + shared['holdout']:,} on both sides.")
+    if nested := evaluation.get("nested"):
+        low, high = nested["interval"]
+        lines.append(f"Nested, choosing included: {nested['score']:.4g} (95 % interval {low:.4g} to {high:.4g}) over {len(nested['scores'])} outer folds.")
     st.caption("  \n".join(lines))

@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
-    "worker": {"store", "run", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
+    "worker": {"store", "run", "nested", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
     "__main__": {
         "store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
     },
