@@ -330,12 +330,16 @@ class ByTime(Schedule):
         if len(ready) == self._weighed:
             return
         self._weighed = len(ready)
-        among, blend = self.blend(self._rung if ready[1:] else [0])
-        if blend:
-            weighed = [(t, float(w)) for t, w in zip(among, blend.weights, strict=True) if w > 0 or t is among[blend.single]]
+        among = self.candidates(self._rung if ready[1:] else [0])
+        if among:
+            weighed = [(t, float(w)) for t, w in zip(among, self._weights(among), strict=True) if w > 0 or t is among[0]]
             fast = self.fast()
             weighed += [(fast, 0.0)] if fast and all(t is not fast for t, _ in weighed) else []
             self._members = sorted(weighed, key=lambda pair: -(pair[1] + 0.02) / np.sqrt(pair[0].seconds + 1e-3))
+
+    def _weights(self, among: Sequence[Tally]) -> np.ndarray:
+        rows, _ = self.rows([fold for fold in self._rung if all(fold in t.folds for t in among)])
+        return ensemble.weigh(self.plan.metric, self.data.y[rows], [t.oof(self.data)[rows] for t in among], seed=self.plan.seed)
 
     def _fits(self, seconds: float) -> bool:
         return seconds * 1.1 < self.clock.left()
