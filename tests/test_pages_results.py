@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 
 from pages import _judged, _results
-from pipeline import Plan
 from pipeline.executor import InlineExecutor
 from pipeline.run import execute
 from pipeline.worker import perform

@@ -10,7 +10,6 @@ from pipeline.data import infer
 from pipeline.plan import Plan
 from pipeline.strategies import Past, grid_sizes, strategy
 
-
 ROWS = 60
 
 
