@@ -36,18 +36,21 @@ def trained(request: pytest.FixtureRequest, home: Path, tmp_path_factory: pytest
     make, target = TABLES[request.param]
     path = tmp_path_factory.mktemp("data") / f"{request.param}.csv"
     make().to_csv(path, index=False)
-    done = run(home, "train", path, "--target", target, "--budget-trials", 2, "--families", "linear,lightgbm", "--seed", 1, "--json")
+    words = ["--budget-trials", 2, "--families", "linear,lightgbm", "--seed", 1, "--holdout", 0.2, "--json"]
+    done = run(home, "train", path, "--target", target, *words)
     assert done.returncode == 0, done.stderr
     return request.param, path, json.loads(done.stdout)
 
 
 def test_train_prints_one_object_with_what_is_promised(trained: tuple) -> None:
     task, _, said = trained
-    assert {"run", "model", "task", "metric", "holdout", "interval", "leaderboard", "seconds"} <= set(said)
+    assert {"run", "model", "task", "metric", "score", "holdout", "interval", "members", "results", "leaderboard", "seconds"} <= set(said)
     assert said["task"] == task and said["model"] == f"{task}:1"
     low, high = said["interval"]
     assert low <= said["holdout"] <= high
     assert {row["family"] for row in said["leaderboard"]} == {"baseline", "linear", "lightgbm"}
+    assert [result["name"] for result in said["results"]] == ["accurate", "fast"] and said["result"] == "accurate"
+    assert (said["score"], said["holdout"], said["members"]) == tuple(said["results"][0][name] for name in ("cv", "holdout", "members"))
     for row in said["leaderboard"]:
         assert len(row["interval"]) == 2 and isinstance(row["score"], float) and row["seconds"] >= 0
 
@@ -138,6 +141,7 @@ def wrong_inputs(folder: Path) -> dict[str, tuple[Path, str, list[str]]]:
     cases["text_target"] = (folder / "text_target.csv", "story", ["--task", "regression"])
     cases["no_such_column"] = (folder / "whole.csv", "lefft", [])
     cases["no_such_family"] = (folder / "whole.csv", "left", ["--families", "lightgmb"])
+    cases["no_such_strategy"] = (folder / "whole.csv", "left", ["--strategy", "randon"])
     cases["no_such_file"] = (folder / "nothing.csv", "left", [])
     return cases
 
@@ -146,7 +150,7 @@ def wrong_inputs(folder: Path) -> dict[str, tuple[Path, str, list[str]]]:
     ("case", "words"),
     [
         ("empty", "empty"), ("png", "PNG"), ("one_class", "single value"), ("text_target", "is text"),
-        ("no_such_column", "left"), ("no_such_family", "lightgbm"), ("no_such_file", "nothing.csv"),
+        ("no_such_column", "left"), ("no_such_family", "lightgbm"), ("no_such_strategy", "random"), ("no_such_file", "nothing.csv"),
     ],
 )  # fmt: skip
 def test_wrong_input_ends_in_one_sentence_with_a_hint(case: str, words: str, tmp_path: Path) -> None:
@@ -177,6 +181,33 @@ def test_a_plan_file_is_carried_out(tmp_path: Path) -> None:
     done = run(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--json")
     said = json.loads(done.stdout)
     assert said["metric"] == "brier" and {r["family"] for r in said["leaderboard"]} == {"baseline", "linear"}
+
+
+def test_without_a_holdout_the_score_is_out_of_fold_and_the_fast_model_can_be_kept(tmp_path: Path) -> None:
+    customers().to_csv(tmp_path / "c.csv", index=False)
+    words = ["train", tmp_path / "c.csv", "--target", "left", "--budget-trials", 1, "--families", "linear", "--holdout", 0]
+    done = run(tmp_path / "home", *words, "--strategy", "random", "--result", "fast", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["holdout"] is None and said["result"] == "fast" and said["interval"][0] <= said["score"] <= said["interval"][1]
+    assert [result["holdout"] for result in said["results"]] == [None, None]
+    spoken = run(tmp_path / "home", *words, "--seed", 1).stdout
+    assert "ROC AUC on 240 rows out of fold; none were held out: " in spoken
+    assert "kept as c:2 (accurate)" in spoken and "ms per 1,000 rows" in spoken
+    done = run(tmp_path / "home", "export", "c:1", "--to", tmp_path / "c.zip")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "c.zip") as bundle:
+        card = bundle.read("MODEL_CARD.md").decode()
+    assert "no rows were held out" in card and "**fast** (this one)" in card and "one fitted model" in card
+    plan = json.loads(zipfile.ZipFile(tmp_path / "c.zip").read("plan.json"))
+    assert plan["search"]["strategy"] == "random" and plan["split"]["holdout"] == 0
+
+
+@pytest.mark.parametrize("words", [["--holdout", "1"], ["--holdout", "-0.1"], ["--result", "best"]])
+def test_impossible_options_are_refused_at_once(words: list[str], tmp_path: Path) -> None:
+    customers().to_csv(tmp_path / "c.csv", index=False)
+    done = run(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", *words)
+    assert done.returncode == 2 and words[0] in done.stderr
 
 
 def test_help_names_every_command() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 
 import pipeline
 from pipeline.errors import SchemaMismatch
+from pipeline.executor import InlineExecutor
+from pipeline.predictor import FittedModel, Predictor, blend
 from tests.tables import customers
 
 
 @pytest.fixture(scope="module")
 def predictor() -> pipeline.Predictor:
-    return pipeline.train(customers(), "left", budget_trials=2, families=["linear", "lightgbm"]).predictor
+    return pipeline.train(customers(), "left", budget_trials=2, families=["linear", "lightgbm"], executor=InlineExecutor()).predictor
 
 
 def test_columns_are_taken_by_name_whatever_their_order_and_company(predictor: pipeline.Predictor) -> None:
@@ -80,3 +83,41 @@ def test_a_reason_never_becomes_a_formula(predictor: pipeline.Predictor) -> None
     text = scored.csv().decode()
     assert "\n=" not in text and ",=" not in text and ',"=' not in text
     assert len(pd.read_csv(io.StringIO(text))) == 3
+
+
+class Fixed:
+    """An estimator and a recipe whose answers are known; it counts how often it was asked."""
+
+    def __init__(self, answer: list[float]) -> None:
+        self.answer, self.asked = answer, 0
+
+    def transform(self, table: pd.DataFrame) -> np.ndarray:
+        self.asked += 1
+        return np.ones((len(table), 1))
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        return np.tile(self.answer, (len(x), 1))
+
+
+def test_an_ensemble_is_the_weighted_mean_and_each_recipe_works_once() -> None:
+    recipe, other, table = Fixed([]), Fixed([]), pd.DataFrame({"x": [1.0, 2.0]})
+    answers = ([0.9, 0.1], [0.5, 0.5], [0.1, 0.9])
+    models = [FittedModel(r, Fixed(a), np.array([0, 1]), 2) for r, a in zip((recipe, recipe, other), answers, strict=True)]
+    assert blend(models, [0.5, 0.3, 0.2], table)[:, 1] == pytest.approx([0.05 + 0.15 + 0.18] * 2)
+    assert (recipe.asked, other.asked) == (1, 1)
+    assert blend(models, (), table)[:, 1] == pytest.approx([0.5] * 2), "all the same when there are no weights"
+    assert blend(models, [5, 3, 2], table)[:, 1] == pytest.approx([0.38] * 2), "weights are shares"
+
+
+def test_a_class_that_a_fold_lacked_has_probability_nothing_from_its_model() -> None:
+    model = FittedModel(Fixed([]), Fixed([0.25, 0.75]), np.array([0, 2]), 3)
+    assert model.predict(pd.DataFrame({"x": [1.0]})).tolist() == [[0.25, 0.0, 0.75]]
+
+
+def test_a_predictor_with_weights_decides_by_them(predictor: Predictor) -> None:
+    rows = customers(40, seed=4)
+    assert predictor.weights and len(predictor.weights) == len(predictor.models) and sum(predictor.weights) == pytest.approx(1)
+    alone = [dataclasses.replace(predictor, models=(model,), weights=(1.0,)).predict_proba(rows) for model in predictor.models]
+    expected = sum(weight * p for weight, p in zip(predictor.weights, alone, strict=True))
+    assert np.allclose(predictor.predict_proba(rows), expected)
+    assert predictor.predict(rows).tolist() == np.array(predictor.classes)[(expected[:, 1] >= 0.5).astype(int)].tolist()

@@ -58,6 +58,13 @@ class Supervision:
             raise
         finally:
             self._child.kill()
+            self._clear()
+
+    def _clear(self) -> None:
+        """What a resume would need goes when there will be none; the child may have been ended while it removed it."""
+        run = self._store.run(self._lease.run.id)
+        if run.state == "done" or (run.discarded and not run.active):
+            self._store.clear_workspace(run.id)
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten < BEAT_SECONDS:
@@ -96,9 +103,7 @@ class Supervision:
     def _end(self, state: str, message: str, hint: str, code: str) -> None:
         try:
             self._store.lease(self._lease.run.id, self._lease.token)
-            run = self._store.fail(self._lease, message, hint, code, state=state)
-            if run.discarded:
-                self._store.clear_workspace(run.id)
+            self._store.fail(self._lease, message, hint, code, state=state)
         except LeaseLost:
             _log.info("run %s has ended by itself", self._lease.run.id)
 

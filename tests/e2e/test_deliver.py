@@ -60,12 +60,17 @@ def trials_shown(page: Page, at_least: int) -> None:
 
 
 def trials_told(app: App, run: str) -> list[int]:
-    """The numbers of the trials as they were told, in order."""
-    store, numbers, after = Store(app.home), [], 0
+    """The numbers of the trials that were told, each once: a trial is told again whenever it has grown by a fold."""
+    store, numbers, after = Store(app.home), set(), 0
     while events := store.events(run, after=after):
-        numbers += [event.payload["number"] for event in events if event.kind == "trial"]
+        numbers |= {event.payload["number"] for event in events if event.kind == "trial"}
         after = events[-1].seq
-    return numbers
+    return sorted(numbers)
+
+
+def scores(app: App, run: str) -> list[tuple]:
+    """What was found of each trial; its seconds go on growing with refits."""
+    return [(trial.number, trial.family, trial.params, trial.fold_scores) for trial in Store(app.home).trials(run)]
 
 
 def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
@@ -96,6 +101,7 @@ def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
 
     page.locator(".st-key-next button").click()
     heading(page, "Registry")
+    expect(page.locator(".st-key-keep_result")).to_contain_text(re.compile("Accurate.*Fast", re.DOTALL))
     page.get_by_label("Name").fill("my cars")
     page.locator(".st-key-keep button").click()
     expect(page.get_by_text(re.compile(r"Kept as my cars:.?1\.")).first).to_be_visible()  # .? is the joiner that keeps :1 from being markup
@@ -168,13 +174,14 @@ def test_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app
         if "--child" in line and str(app.home) in line:
             process.send_signal(signal.SIGKILL)
     state(page, "Interrupted")
-    before = Store(app.home).trials(run)
+    before = scores(app, run)
     assert len(before) >= 2
     expect(page.locator(".st-key-resume button")).to_have_text(re.compile(f"Resume after {len(before)} trials"))
     page.locator(".st-key-resume button").click()
     state(page, "Done")
-    assert trials_told(app, run) == list(range(9)), "every trial was made once"
-    assert Store(app.home).trials(run)[: len(before)] == before
+    assert trials_told(app, run) == list(range(9))
+    for (*trial, folds), (*same, more) in zip(before, scores(app, run)):
+        assert trial == same and more[: len(folds)] == folds, "what was finished is as it was"
 
 
 @pytest.mark.faults

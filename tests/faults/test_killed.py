@@ -44,7 +44,7 @@ def test_a_killed_child_is_noticed_and_the_run_goes_on_where_it_was(store, actor
     assert model == {"best": 5, "oof": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "attempts": [1, 1, 1, 2, 2, 2]}
     assert store.predictor(store.keep(run.id, "churn", result="fast")) == {"best": 5}
     assert sorted(store.load(store.run_artifacts(run.id)["oof"])) == [f"trial_{number}" for number in range(actors.TRIALS)]
-    assert not store.workspace(run.id).exists(), "what a resume would need is removed with the end of the run"
+    until(lambda: not store.workspace(run.id).exists(), "the removal of what a resume would need")
     assert sorted(store.load(store.run_artifacts(run.id)["rows"])) == ["folds_0", "folds_1", "holdout", "train"]
     service.terminate()
     assert service.wait() == 128 + signal.SIGTERM
@@ -111,7 +111,7 @@ def test_a_discarded_run_ends_without_a_model_and_without_what_it_had_fitted(sto
     ended = state_of(store, run, "cancelled", "failed", "interrupted")
     assert (ended.state, ended.discarded, ended.best, store.evaluation(run.id)) == ("cancelled", True, None, None)
     until(lambda: gone(child), "the end of the child")
-    assert not store.workspace(run.id).exists()
+    until(lambda: not store.workspace(run.id).exists(), "the removal of what it had fitted")
     ready(store, waiting)  # the queue goes on
     homes.all_is_well(store)
 

@@ -1,4 +1,4 @@
-"""The same with nothing stood in for: a real training killed with -9 in the middle ends as if it had not been."""
+"""The same with nothing stood in for: a real training of which any process is killed with -9 ends as if it had not been."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,34 @@ import psutil
 import pytest
 
 from pipeline import Plan, Store
+from pipeline.executor import FORKS
 from pipeline.worker import run_here
-from tests.store.homes import all_is_well, until
+from tests.store.homes import age_beats, all_is_well, until
 from tests.tables import customers
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.skipif(not FORKS, reason="slots are forked from a nursery on Linux only")]
 ROOT = Path(__file__).resolve().parents[2]
+TRIALS = 4
+FITS = 25  # five trials, the baseline included, on five folds; the refits are extra
+KILLS = int(os.environ.get("TRAINYARD_KILLS", "3"))  # random moments; 50 for a thorough look
+VICTIMS = ("child", "slot", "nursery", "all")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    customers().to_csv(tmp_path / "customers.csv", index=False)
-    store = Store(tmp_path / "home")
-    store.add_dataset("customers", tmp_path / "customers.csv")
+    return new_store(tmp_path)
+
+
+def new_store(folder: Path) -> Store:
+    customers().to_csv(folder / "customers.csv", index=False)
+    store = Store(folder / "home")
+    store.add_dataset("customers", folder / "customers.csv")
     return store
 
 
 def plan_for(store: Store, trials: int) -> Plan:
     dataset = store.datasets()[0]
-    families = [{"family": name} for name in ("linear", "lightgbm", "extra_trees")]
+    families = [{"family": name} for name in ("linear", "lightgbm")]
     return Plan.draft(dataset.schema, "left", dataset=dataset.id).change(families=families, search={"strategy": "tpe", "trials": trials})
 
 
@@ -41,28 +51,76 @@ def train_elsewhere(store: Store, run_id: str) -> subprocess.Popen:
 
 
 def predictions(store: Store, run_id: str) -> np.ndarray:
-    return store.predictor(store.keep(run_id, "customers")).predict_proba(customers(seed=5))
+    """What both results say of other rows."""
+    kept = [store.predictor(store.keep(run_id, "customers", result)).predict_proba(customers(seed=5)) for result in ("accurate", "fast")]
+    return np.stack(kept)
 
 
-def test_killed_in_the_middle_and_resumed_it_predicts_as_if_uninterrupted(store: Store) -> None:
-    run = store.submit(plan_for(store, 6))
-    worker = train_elsewhere(store, run.id)
-    until(lambda: len(store.trials(run.id)) >= 3, "the third trial")
-    for child in psutil.Process(worker.pid).children():
-        os.kill(child.pid, signal.SIGKILL)
-    until(lambda: store.run(run.id).state == "interrupted", "the run to be interrupted")
-    worker.wait()
-    before = [(trial.number, trial.artifacts["oof"]) for trial in store.trials(run.id)]
-
-    store.resume(run.id)
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, list]:
+    """Predictions and trials of a run that nobody disturbs."""
+    store = new_store(tmp_path_factory.mktemp("undisturbed"))
+    run = store.submit(plan_for(store, TRIALS))
     assert run_here(store, run.id).state == "done"
-    assert [(trial.number, trial.artifacts["oof"]) for trial in store.trials(run.id)][: len(before)] == before
-    resumed = predictions(store, run.id)
+    assert sum(event.payload["what"] == "fold" for event in store.events(run.id, limit=10_000) if event.kind == "fit") == FITS
+    return predictions(store, run.id), trials_of(store, run.id)
 
-    again = store.submit(plan_for(store, 6))
-    assert again.id != run.id and run_here(store, again.id).state == "done"
-    assert np.array_equal(resumed, predictions(store, again.id))
+
+def trials_of(store: Store, run_id: str) -> list:
+    return [(t.number, t.family, t.params, t.score, t.fold_scores, t.state) for t in store.trials(run_id)]
+
+
+def processes(worker: subprocess.Popen, victim: str) -> Iterator[psutil.Process]:
+    """The processes of a training that are to be killed: worker (supervisor) > child > nursery > slots."""
+    supervisor = psutil.Process(worker.pid)
+    (child,) = supervisor.children()
+    (nursery,) = child.children()
+    slots = nursery.children()
+    yield from {"child": [child], "slot": slots[:1], "nursery": [nursery], "all": [supervisor, child, nursery, *slots]}[victim]
+
+
+def killed_after(store: Store, run_id: str, fits: int, victim: str) -> None:
+    """Train, kill when so many fits are finished, and go on until the run is done."""
+    worker = train_elsewhere(store, run_id)
+    until(lambda: len(list(store.workspace(run_id).glob("fit-*"))) >= fits, f"{fits} fits")
+    for process in list(processes(worker, victim)):
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # one whose parent was killed a moment ago is gone with it
+            assert victim == "all"
+    worker.wait()
+    if victim == "all":
+        age_beats(store, 16)
+    ended = store.run(run_id)
+    assert ended.state == ("interrupted" if victim in ("child", "all") else "done"), ended.message
+    if ended.state == "interrupted":
+        kept = {path.name for path in store.workspace(run_id).glob("fit-*")}
+        assert len(kept) >= fits
+        store.resume(run_id)
+        assert run_here(store, run_id).state == "done"
+
+
+def same(store: Store, run_id: str, uninterrupted: tuple[np.ndarray, list]) -> None:
+    expected, trials = uninterrupted
+    assert trials_of(store, run_id) == trials
+    assert np.array_equal(predictions(store, run_id), expected)
+    assert not store.workspace(run_id).exists()
     all_is_well(store)
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_killed_in_the_middle_and_resumed_it_predicts_as_if_uninterrupted(store: Store, uninterrupted, victim: str) -> None:
+    run = store.submit(plan_for(store, TRIALS))
+    killed_after(store, run.id, FITS // 2, victim)
+    same(store, run.id, uninterrupted)
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_killed_at_any_moment_it_predicts_as_if_uninterrupted(store: Store, uninterrupted, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    run = store.submit(plan_for(store, TRIALS))
+    killed_after(store, run.id, int(rng.integers(0, FITS - 3)), VICTIMS[rng.integers(len(VICTIMS))])
+    same(store, run.id, uninterrupted)
 
 
 def test_cancelled_in_the_middle_it_keeps_a_model_and_can_go_on(store: Store) -> None:
@@ -70,10 +128,10 @@ def test_cancelled_in_the_middle_it_keeps_a_model_and_can_go_on(store: Store) ->
     stopped = run_here(store, run.id, should_stop=lambda: len(store.trials(run.id)) >= 3)
     assert stopped.state == "cancelled" and 3 <= stopped.trials_done < 400
     assert store.leaderboard(run.id)[-1]["family"] == "baseline"
-    assert predictions(store, run.id).shape == (240, 2)
+    assert predictions(store, run.id).shape == (2, 240, 2)
 
     store.resume(run.id)
     further = run_here(store, run.id, should_stop=lambda: len(store.trials(run.id)) >= stopped.trials_done + 2)
     assert further.state == "cancelled" and further.trials_done >= stopped.trials_done + 2
-    assert [v.version for v in store.versions("customers")] == [1]
+    assert [v.version for v in store.versions("customers")] == [2, 1]
     all_is_well(store)

@@ -1,0 +1,218 @@
+"""What a budget buys: a budget in trials repeats itself exactly, one in seconds races, drops what is hopeless and ends with its clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pipeline
+from pipeline import catalog, evaluate
+from pipeline.data import infer
+from pipeline.executor import InlineExecutor, LocalExecutor
+from pipeline.models import Resources
+from pipeline.plan import Plan
+from pipeline.schedule import CLEARLY, ByTime, ByTrials, Clock, Schedule, rung, whole_enough
+from pipeline.trials import REFIT, Fit, Task, TrainingData
+from tests.tables import customers
+
+ROWS, FOLDS = 2_000, 5
+LONG = 1_000.0
+FAMILIES = ("linear", "lightgbm", "extra_trees")
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    """Rows to schedule fits for; the fits are made up, so the table has nothing in it."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=ROWS), "y": rng.choice(["no", "yes"], ROWS)})
+    table, schema = infer(frame)
+    plan = Plan.draft(schema, "y").change(families=[{"family": name} for name in FAMILIES], search={"strategy": "random", "seconds": LONG})
+    parts = np.array_split(rng.permutation(ROWS), FOLDS)
+    folds = [(np.setdiff1d(np.arange(ROWS), part), part) for part in parts]
+    return TrainingData(plan, table[["x"]], (frame["y"] == "yes").to_numpy().astype(int), np.arange(ROWS), folds, ("no", "yes"))
+
+
+def by_time(data: TrainingData, used: float = 0.0) -> ByTime:
+    """A schedule in seconds of which that share has passed."""
+    now = time.monotonic()
+    return ByTime(data, Clock(now - used * LONG, now + (1 - used) * LONG, lambda: False), Resources())
+
+
+def made_up(schedule: Schedule, task: Task, noise: float, seconds: float = 1.0) -> Fit:
+    """A fit whose predictions know the truth up to that much noise, of its own kind for each trial."""
+    _, valid = schedule.data.part(task.fold)
+    if task.fold == REFIT:
+        return Fit(task.number, task.family, REFIT, task.key, "complete", seconds, rounds=task.rounds or 0)
+    y = schedule.data.y[valid]
+    odds = 2 * y - 1 + noise * np.random.default_rng([task.number, task.fold]).normal(size=len(y))
+    p = 1 / (1 + np.exp(-2 * odds / max(1.0, noise) ** 2))
+    predicted = np.column_stack([1 - p, p])
+    score = evaluate.score(schedule.plan.metric, y, predicted)
+    return Fit(task.number, task.family, task.fold, task.key, "complete", seconds, score, 100, predicted)
+
+
+def drive(schedule: Schedule, noise: Callable[[Task], float], most: int = 60) -> list[Task]:
+    """Do what the schedule asks for, one fit after the other."""
+    done: list[Task] = []
+    while len(done) < most and (task := schedule.next()):
+        schedule.add(made_up(schedule, task, noise(task)))
+        done.append(task)
+    return done
+
+
+# --- a budget in trials ------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_slots_changes_nothing_in_a_budget_of_trials() -> None:
+    outcomes = []
+    for slots in (1, 2):
+        executor = LocalExecutor(slots, threads=1)
+        try:
+            outcomes.append(pipeline.train(customers(), "left", budget_trials=5, families=["linear", "lightgbm"], seed=3, executor=executor))
+        finally:
+            executor.close()
+    one, two = outcomes
+    assert [(t.number, t.family, t.params, t.score) for t in one.trials] == [(t.number, t.family, t.params, t.score) for t in two.trials]
+    assert one.predictor.weights == two.predictor.weights
+    assert np.array_equal(one.predictor.predict_proba(customers(seed=9)), two.predictor.predict_proba(customers(seed=9)))
+    assert np.array_equal(one.fast.predict_proba(customers(seed=9)), two.fast.predict_proba(customers(seed=9)))
+
+
+def trials_of(data: TrainingData, trials: int) -> ByTrials:
+    plan = data.plan.change(search={"strategy": "random", "trials": trials})
+    given = TrainingData(plan, data.table, data.y, data.rows, data.folds, data.classes)
+    return ByTrials(given, Clock(time.monotonic(), None, lambda: False), Resources())
+
+
+def test_every_trial_has_every_fold_and_the_best_are_refitted(data) -> None:
+    schedule = trials_of(data, 6)
+    drive(schedule, lambda task: 1.0 + task.number / 10 if task.number else 30.0, most=500)
+    assert len(schedule.tallies) == 7, "the baseline is extra"
+    assert all(sorted(tally.folds) == list(range(FOLDS)) for tally in schedule.tallies)
+    refitted = [tally.number for tally in schedule.tallies if tally.refits]
+    assert refitted and schedule.best().number in refitted and 0 not in refitted
+    assert schedule.next() is None and schedule.progress()[0] == 1
+
+
+def test_the_order_in_which_fits_come_in_changes_nothing(data) -> None:
+    asked = []
+    for turn in (1, -1):
+        schedule, tried = trials_of(data, 9), []
+        while True:
+            tasks = list(iter(schedule.next, None))  # everything that may be under way at the same time
+            if not tasks:
+                break
+            for task in tasks[::turn]:
+                schedule.add(made_up(schedule, task, 1.0 + task.number % 4))
+            tried += sorted((task.number, task.family, str(task.params), task.fold) for task in tasks)
+        asked.append(tried)
+    assert asked[0] == asked[1]
+
+
+def test_a_trial_that_fails_is_given_no_more_folds(data) -> None:
+    schedule, folds = trials_of(data, 4), []
+    while task := schedule.next():
+        folds.append((task.number, task.fold))
+        failed = Fit(task.number, task.family, task.fold, task.key, "failed", 0.1, message="no luck")
+        schedule.add(failed if task.number == 2 else made_up(schedule, task, 1.0))
+    assert [fold for number, fold in folds if number == 2] == [0]
+    assert schedule.tallies[2].trial(data).state == "failed" and schedule.tallies[2].trial(data).message == "no luck"
+
+
+# --- a budget in seconds -----------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_judged_on_as_many_folds_as_it_takes_to_tell(data) -> None:
+    assert rung(data) == 2, "600 informative rows, 400 in each fold"
+    rare = TrainingData(data.plan, data.table, (np.arange(ROWS) % 20 == 0).astype(int), data.rows, data.folds, data.classes)
+    assert rung(rare) == FOLDS, "a rare class makes rows say less"
+
+
+def test_a_hopeless_configuration_is_dropped_after_its_first_fold_with_its_reason(data) -> None:
+    schedule = by_time(data)
+    tasks = drive(schedule, lambda task: 20.0 if task.number == 2 else 1.0, most=30)
+    hopeless = schedule.tallies[2]
+    assert [task.fold for task in tasks if task.number == 2] == [0]
+    told = hopeless.trial(data)
+    assert told.state == "dropped" and told.message == hopeless.dropped
+    leader = catalog.get("family", schedule.tallies[int(told.message.split()[2])].family).title
+    assert told.message.startswith("Behind trial ") and leader in told.message and "on 400 rows" in told.message
+    assert float(told.message.partition(" by ")[2].split()[0]) > CLEARLY
+    level = [tally for tally in schedule.tallies[1:] if tally is not hopeless and len(tally.folds) >= 2]
+    assert level and not any(tally.dropped for tally in level), "equals are not dropped"
+
+
+def test_when_the_race_is_over_the_members_get_their_refits_first_and_then_more_folds(data) -> None:
+    schedule = by_time(data)
+    drive(schedule, lambda task: 1.0, most=16)
+    tried = len(schedule.tallies)
+    schedule.clock = by_time(data, used=0.6).clock
+    later = drive(schedule, lambda task: 1.0, most=40)
+    judged = [task for task in later if task.fold in (0, 1)]
+    deeper = [task for task in later[len(judged) :] if task.number < tried]
+    first = [task.fold for task in deeper]
+    refits = first.index(2)
+    assert refits > 0 and set(first[:refits]) == {REFIT}, "a refit on all rows for every member"
+    members = {task.number for task in deeper if task.fold == REFIT}
+    assert all(tally.folds.keys() >= set(range(FOLDS)) for tally in schedule.tallies if tally.number in members)
+    assert 0 not in members
+
+
+def test_a_refit_takes_a_tenth_more_rounds_than_its_folds_have_found(data) -> None:
+    schedule = by_time(data)
+    drive(schedule, lambda task: 1.0, most=16)
+    boosted = next(tally for tally in schedule.tallies if tally.family == "lightgbm" and tally.folds)
+    assert schedule.task(boosted, REFIT).rounds == 110
+    assert schedule.task(boosted, 3).rounds is None, "a fold stops by itself"
+    linear = next(tally for tally in schedule.tallies if tally.family == "linear" and tally.folds)
+    assert schedule.task(linear, REFIT).rounds is None
+
+
+def test_nothing_is_begun_when_the_time_is_over_or_too_short(data) -> None:
+    assert by_time(data, used=1.01).next() is None
+    schedule = by_time(data)
+    while len(schedule.tallies) < 6 and (task := schedule.next()):
+        schedule.add(made_up(schedule, task, 1.0, seconds=100.0))
+    schedule.clock = by_time(data, used=0.95).clock
+    left = drive(schedule, lambda task: 1.0)
+    assert all(task.fold == 0 and task.number >= 6 for task in left) or not left, "no fit of 100 s is begun with 50 s left"
+
+
+def test_small_tables_are_protected_from_a_search_that_fits_their_noise(data) -> None:
+    few = np.arange(300)
+    folds = [(np.setdiff1d(few, part), part) for part in np.array_split(few, FOLDS)]
+    small = TrainingData(data.plan, data.table.iloc[few], data.y[few], few, folds, data.classes)
+    schedule = by_time(small)
+    drive(schedule, lambda task: 1.0, most=400)
+    assert len(schedule.tallies) <= 20 < 400
+
+
+def test_a_refit_that_the_clock_cut_early_is_not_used(data) -> None:
+    def refit(state: str, rounds: int) -> Fit:
+        return Fit(1, "lightgbm", REFIT, "k", state, 1.0, rounds=rounds, target_rounds=100)
+
+    assert whole_enough(refit("complete", 100)) and whole_enough(refit("cut", 80)) and not whole_enough(refit("cut", 79))
+
+
+def test_what_an_earlier_attempt_has_spent_counts() -> None:
+    now = time.monotonic()
+    fresh, resumed = Clock(now, now + 60, lambda: False), Clock(now, now + 20, lambda: False, spent=40)
+    assert resumed.whole == fresh.whole == 60
+    assert fresh.used() == pytest.approx(0, abs=0.05) and resumed.used() == pytest.approx(2 / 3, abs=0.05)
+    assert Clock(now, None, lambda: False).left() == float("inf") and Clock(now, None, lambda: False).used() == 0
+
+
+def test_a_budget_in_seconds_is_ended_by_its_clock() -> None:
+    """An endless search on a small table: only the clock can end it. The margin is large; nothing here is about speed."""
+    table, schema = infer(customers())
+    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "seconds": 4}, split={"holdout": 0})
+    told: list[dict] = []
+    outcome = pipeline.execute(plan, table, schema=schema, explained=False, executor=InlineExecutor(),
+                               on_event=lambda kind, payload: told.append(payload) if kind == "progress" else None)  # fmt: skip
+    assert outcome.seconds < 60 and not outcome.stopped
+    assert outcome.leaderboard[0]["family"] == "linear"
+    assert told[-1]["progress"] > 0 and all(payload["eta_seconds"] >= 0 for payload in told)
