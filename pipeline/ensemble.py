@@ -17,7 +17,7 @@ ROUNDS = 25
 BEST_FEW = 4
 FULL_TRUST = 200  # informative rows at which the greedy weights count half, and the plain mean of the best few the rest
 MOST_ROWS = 40_000  # of a greedy step: fewer would leave too few rows of a rare class
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = 0.04
 PARTS = 5
 
 
