@@ -212,9 +212,11 @@ class _Slot:
             self.cancel(self._task.future)
 
     def cancel(self, future: Future) -> None:
+        """End the process of that task; its pump, which waits for the answer, sees the end and does the rest."""
         if self._task and self._task.future is future:
             self._interrupted = True
-            self.kill()
+            with self._lock:
+                _end(self._process)
 
     def kill(self) -> None:
         with self._lock:
@@ -226,7 +228,7 @@ class _Slot:
 
     def _converse(self, asked: _Task) -> None:
         connection = self._connection
-        if connection is None:
+        if connection is None or self._interrupted:
             raise EOFError
         connection.send_bytes(asked.payload)
         while True:
