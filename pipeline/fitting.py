@@ -153,11 +153,16 @@ class Fitting:
         self.journal.say("round", said)
 
     def _end_overdue(self) -> None:
-        """A fit that does not look at the clock is ended from outside when it has had its time and half as much again."""
+        """A fit that does not look at the clock is ended from outside when it has had its time and half as much again.
+
+        Preparing its features does not count: others need them too.
+        """
         now = time.monotonic()
         for future, (task, began) in self._open.items():
             if task.seconds is not None and now - began > OVERDUE * task.seconds + 1:
-                self.executor.cancel(future)
+                ready = self.workspace.age(task.recipe)
+                if ready is not None and min(ready, now - began) > OVERDUE * task.seconds + 1:
+                    self.executor.cancel(future)
 
     def _look_around(self) -> None:
         """Now and then: what the fits use, and how long the run has worked, for one that goes on after a kill."""

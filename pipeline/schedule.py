@@ -106,7 +106,7 @@ class Schedule:
         seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
         device = device_for(entry, self.resources.device, len(self.data.rows))
         resources = Resources(self.resources.threads, seed, device)
-        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds, self._to_beat(entry, fold))
+        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds, self.clock.deadline, self._to_beat(entry, fold))
 
     def _to_beat(self, entry: catalog.Entry, fold: int) -> float | None:
         """The best score of a finished booster on the rows that this fold's fits hold back: the same rows and the same loss for all."""

@@ -37,7 +37,7 @@ HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an e
 
 @dataclass(frozen=True)
 class Task:
-    """One fit to do: `fold` is a number, or REFIT for all rows. `seconds` is when to stop growing and keep the best round.
+    """One fit to do: `fold` is a number, or REFIT for all rows. `seconds`, from when the features are there, is when to stop growing and keep the best round.
 
     `rounds` sets how many rounds an iterative family takes, without early stopping. Equal tasks give equal fits, unless
     the clock cut them short.
@@ -51,7 +51,13 @@ class Task:
     rounds: int | None = None
     repeat: int = 0
     seconds: float | None = None
+    until: float | None = None  # monotonic time: the end of the run's time
     beat: float | None = None  # the best that another booster reached on the same held-back rows
+
+    @property
+    def recipe(self) -> str:
+        """The name of the prepared features that it needs, in the workspace."""
+        return recipe_name(self.fold, features.Needs.of(catalog.get("family", self.family).facts, self.params))
 
     @property
     def key(self) -> str:
@@ -168,7 +174,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     entry = catalog.get("family", task.family)
     needs = features.Needs.of(entry.facts, task.params)
     recipe, made, valid_made, recipe_latency = prepared(workspace, data, task.fold, needs)
-    rounds = _Rounds(task, started, tell)
+    rounds = _Rounds(task, tell)
     model, balanced = fit_model(entry, task, data, recipe, made, rounds)
     _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
@@ -248,9 +254,9 @@ class _Rounds:
     reached on the same held-back rows; the best round is kept either way.
     """
 
-    def __init__(self, task: Task, started: float, tell: Callable[[Any], None]) -> None:
-        self._task, self._tell, self._told, self.cut = task, tell, started, False
-        self._deadline = None if task.seconds is None else started + task.seconds
+    def __init__(self, task: Task, tell: Callable[[Any], None]) -> None:
+        self._task, self._tell, self._told, self.cut = task, tell, time.monotonic(), False
+        self._deadline = None if task.seconds is None else min(self._told + task.seconds, task.until or float("inf"))
         self._began: float | None = None
         self._course: list[tuple[float, float]] = []  # (seconds since the first round, best score so far)
         self.best: float | None = None
