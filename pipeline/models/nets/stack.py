@@ -131,11 +131,7 @@ def _scalings(random: np.random.Generator, layout: Layout) -> np.ndarray:
 def forward(layout: Layout, p: dict[str, torch.Tensor], bins: dict[str, torch.Tensor], X: torch.Tensor, learn: bool) -> torch.Tensor:
     """Rows (models x 1 or members x rows x columns, numbers first) -> outputs (models x members x rows x outputs)."""
     s = layout.shape
-<<<<<<< HEAD
     models, rows = len(X), X.shape[2]
-=======
-    models, _, rows = X.shape[:3]
->>>>>>> h4/h4
     hidden = _inputs(layout, p, bins, X)
     if s.members > 1:
         hidden = hidden * p["scaling"][:, :, None]
