@@ -83,7 +83,7 @@ def _together(schedule: Schedule, among: list[Tally], found: Any) -> Members:
     while True:
         kept, (rows, _) = np.flatnonzero(found.weights), schedule.rows(_shared(among))
         members = Members([among[i] for i in kept], found.weights[kept], rows, found.crossed)
-        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members), strict=True) if fits]
+        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members, schedule.timed), strict=True) if fits]
         if len(quick) == len(members.tallies):
             return members
         among, found = schedule.blend(_shared(quick), quick)
@@ -119,12 +119,15 @@ def models_of(tally: Tally) -> list[tuple[Fit, float]]:
     return refits + [(fit, 1.0) for fit in tally.folds.values()]
 
 
-def quick_enough(members: Members) -> list[list[tuple[Fit, float]]]:
+def quick_enough(members: Members, timed: bool) -> list[list[tuple[Fit, float]]]:
     """The models of each member that together predict quickly enough: one of each, then more of all in turn, heavy members first.
 
-    A member whose first model is too slow beside the others is left out.
+    A member whose first model is too slow beside the others is left out. Where nothing may rest on measured times, each
+    of several members has its refit, and a single one its folds too.
     """
     offered = [models_of(t) for t in members.tallies]
+    if not timed:
+        return [fits[:1] for fits in offered] if len(offered) > 1 else offered
     taken: list[list[tuple[Fit, float]]] = [[] for _ in offered]
     order, spent, recipes = np.argsort(-members.weights, kind="stable"), 0.0, set()
     for turn in range(max(len(fits) for fits in offered)):
@@ -144,7 +147,7 @@ def quick_enough(members: Members) -> list[list[tuple[Fit, float]]]:
 def result(name: str, members: Members, schedule: Schedule, workspace: Workspace, schema: Schema, recipes: dict) -> Result:
     """Load the models of the members into a predictor; the fast result has one model."""
     data, models, weights = schedule.data, [], []
-    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members)
+    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members, schedule.timed)
     for fits, weight in zip(chosen, members.weights, strict=True):
         total = sum(count for _, count in fits)
         for fit, count in fits:
