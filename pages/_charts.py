@@ -196,11 +196,14 @@ def speed(rows: Sequence[Row], *, metric: str) -> go.Figure:
     return style(fig, height=max(280, 34 * len(rows) + 84))
 
 
-def split(rows: int, holdout: float, folds: int) -> go.Figure:
-    """How the rows are divided: one bar with the folds, and the holdout in grey."""
+def split(rows: int, holdout: float, folds: int, *, in_time: bool = False) -> go.Figure:
+    """How the rows are divided: one bar with the folds, and the holdout in grey. In time a first part is only learned from."""
     held, fig = round(rows * holdout), go.Figure()
+    size = (rows - held) / (folds + in_time)
+    if in_time:
+        _segment(fig, size, "Past", "Only learned from", BASELINE)
+        fig.data[0].textfont = {"color": "#10141C"}
     for number in range(folds):
-        size = (rows - held) / folds
         _segment(fig, size, f"{number + 1}", f"Fold {number + 1}", FIRST)
     _segment(fig, held, "Holdout", "Holdout", BASELINE)
     fig.data[-1].textfont = {"color": "#10141C"}
@@ -263,9 +266,14 @@ def slice_(trials: Sequence[Row], param: Any, *, metric: str) -> go.Figure:
     fig = go.Figure(go.Scatter(x=[str(v) for v in values] if param.kind in ("choice", "bool") else values, y=[t["score"] for t in trials],
                                mode="markers", marker={"size": 8}, customdata=[t["number"] for t in trials],
                                hovertemplate="Trial %{customdata}<br>%{x}: %{y:.5~g}<extra></extra>"))  # fmt: skip
-    fig.update_xaxes(title=text(param.title), **({"type": "log"} if param.log else {}))
+    fig.update_xaxes(title=text(param.title), **scale(param))
     fig.update_yaxes(title=text(metric))
     return style(fig, height=300)
+
+
+def scale(param: Any) -> Row:
+    """The axis of a catalogue Param: logarithmic ones with ticks at 1, 2 and 5, because Plotly's own are unreadable."""
+    return {"type": "log", "tickvals": [m * 10.0**k for k in range(-9, 7) for m in (1, 2, 5)]} if param.log else {}
 
 
 def importance(rows: Sequence[Row], *, metric: str) -> go.Figure:

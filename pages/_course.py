@@ -51,7 +51,7 @@ def curves(run: Run, course: Course) -> None:
 
 def notes(course: Course) -> None:
     """What is wrong with the curves, the newest first."""
-    found = sorted(course.findings.values(), key=lambda finding: -finding.number)
+    found = course.findings[::-1]
     for finding in found[:MOST_NOTES]:
         icon, colour, word = NOTES[finding.code]
         st.markdown(f":{colour}[{icon} **{word}**] {_ui.md(spelled(course, finding))}")
@@ -67,7 +67,7 @@ def spelled(course: Course, finding: Finding) -> str:
 
 def alarms(course: Course) -> list[str]:
     """The findings that make a trial worthless: for the top of the page, whichever part is open."""
-    return [spelled(course, finding) for finding in course.findings.values() if finding.code in ("nan", "diverged")]
+    return [spelled(course, finding) for finding in course.findings if finding.code in ("nan", "diverged")]
 
 
 def timeline(run: Run, course: Course) -> None:

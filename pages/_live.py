@@ -66,7 +66,9 @@ def _line(kind: str, told: dict[str, Any]) -> str:
     if kind == "trial":
         scored = f"trial {told['number']} {told['family']}: {_judged.number(told['score'])} in {told['seconds']:.1f} s"
         return f"{scored} {told['message']}".strip()
-    return "" if kind in ("progress", "best", "trial_started", "usage") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
+    return (
+        "" if kind in ("progress", "best", "trial_started", "usage") else f"{kind} {told.get('message') or told.get('state') or ''}".strip()
+    )
 
 
 def story(run: Run) -> Story:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _ui
+from pages import _split, _ui
 from pipeline import ensure_worker, entry
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def budget(plan: Plan) -> dict[str, Any]:
         if chosen:
             seconds, what = PRESETS[chosen]
             st.caption(f"{_ui.duration(seconds)}. {what}")
-            search = {"strategy": plan.search.strategy, "trials": None, "seconds": seconds}
+            search = plan.search.model_dump(mode="json") | {"trials": None, "seconds": seconds}
         else:
             search = plan.search.model_dump(mode="json")
             st.caption(f"Set on the Tuning page: {spelled(plan)}.")
@@ -45,14 +45,13 @@ def spelled(plan: Plan) -> str:
     return _ui.duration(plan.search.seconds) or "none"
 
 
-def in_words(plan: Plan) -> str:
-    """What a run of this plan will do and how long it may take; markdown."""
+def in_words(plan: Plan, rows: int) -> str:
+    """What a run of this plan on so many rows will do and how long it may take; markdown."""
     families = [spec for spec in plan.families if spec.family != "baseline"]
-    count = f"{len(families)} {'family' if len(families) == 1 else 'families'} × {plan.split.folds} folds"
+    count = f"{len(families)} {'family' if len(families) == 1 else 'families'} × {_split.in_words(plan, rows)}"
     by = f"judged by {_ui.md(entry('metric', plan.metric).title)}"
     if plan.search.trials is not None:
-        fits = plan.search.trials * plan.split.folds
-        return f"**{count}**, {by}. {plan.search.trials} trials, {fits:,} fits: exactly reproducible; the time depends on the data."
+        return f"**{count}**, {by}. {plan.search.trials} trials: exactly reproducible; the time depends on the data."
     return f"**{count}**, {by}. About **{_ui.duration(plan.search.seconds)}** of training, then a few seconds of judging."
 
 

@@ -22,7 +22,7 @@ def editor(plan: Plan, facts: list[dict[str, Any]]) -> None:
             "Find a column", key="find_role", placeholder="Find a column", label_visibility="collapsed", icon=":material/search:", width=360
         )
         saved = st.button("Save roles", key="save_roles", type="primary", icon=":material/save:")
-    ignored = {name: fix.title for fix in plan.fixes for name in fix.ignore}
+    aside = plan.set_aside
     about = {fact["name"]: fact for fact in facts}
     shown = [column for column in plan.columns if asked.lower() in column.name.lower()][:MOST_SHOWN]
     base = pd.DataFrame(
@@ -30,7 +30,7 @@ def editor(plan: Plan, facts: list[dict[str, Any]]) -> None:
             "Column": [c.name for c in shown], "Use": [c.role == "feature" for c in shown], "Kind": [c.kind for c in shown],
             "Missing": [about[c.name]["missing_share"] if c.name in about else None for c in shown],
             "Unique": [about[c.name]["unique"] if c.name in about else None for c in shown],
-            "Note": [ignored.get(c.name, c.reason) for c in shown],
+            "Note": [aside.get(c.name, c.reason) for c in shown],
         }
     )  # fmt: skip
     config = {

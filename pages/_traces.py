@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages._charts import BACKGROUND, BASELINE, FIRST, SCALE, SECOND, Row, style, text
+from pages._charts import BACKGROUND, BASELINE, FIRST, SCALE, SECOND, Row, scale, style, text
 
 COLOURS = [f"#{n:06d}" for n in range(1, 11)]  # Streamlit puts the theme's ten colours in their place
 GB = 1e9
@@ -42,7 +42,9 @@ def gantt(fits: Sequence[Any], titles: dict[str, str]) -> go.Figure:
     _bars(fig, [fit for fit in fits if fit.what == "prepare"], "Preparing", BASELINE)
     fig.update_layout(barmode="overlay")
     fig.update_xaxes(title="Seconds since the start", rangemode="tozero", showgrid=True)
-    fig.update_yaxes(title="Slot", tickmode="array", tickvals=slots, ticktext=[str(slot + 1) for slot in slots], autorange="reversed", showgrid=False)
+    fig.update_yaxes(
+        title="Slot", tickmode="array", tickvals=slots, ticktext=[str(slot + 1) for slot in slots], autorange="reversed", showgrid=False
+    )
     return style(fig, height=110 + 22 * -(-len(families) // 4) + 34 * len(slots)).update_layout(bargap=0.15)
 
 
@@ -58,7 +60,11 @@ def _bars(fig: go.Figure, fits: Sequence[Any], name: str, colour: str) -> None:
 
 
 def _what(fit: Any) -> str:
-    words = {"fold": f"Trial {fit.number}, fold {fit.fold}", "refit": f"Trial {fit.number}, refit on all rows", "prepare": "Features of a fold"}
+    words = {
+        "fold": f"Trial {fit.number}, fold {fit.fold}",
+        "refit": f"Trial {fit.number}, refit on all rows",
+        "prepare": "Features of a fold",
+    }
     return words.get(fit.what, fit.what) + ("" if fit.state == "complete" else f" ({text(fit.state)})")
 
 
@@ -98,8 +104,8 @@ def contour(surface: Row, trials: Sequence[Row], params: Sequence[Any], *, metri
     fig.add_scatter(x=places[0], y=places[1], mode="markers", marker={"size": 7, "color": SECOND, "line": {"width": 1, "color": BACKGROUND}},
                     customdata=[[t["number"], t["score"]] for t in trials], showlegend=False,
                     hovertemplate="Trial %{customdata[0]}: %{customdata[1]:.5~g}<br>%{x:.4~g}, %{y:.4~g}<extra></extra>")  # fmt: skip
-    fig.update_xaxes(title=text(first.title), type="log" if first.log else "linear")
-    fig.update_yaxes(title=text(second.title), type="log" if second.log else "linear")
+    fig.update_xaxes(title=text(first.title), **scale(first))
+    fig.update_yaxes(title=text(second.title), **scale(second))
     return style(fig, height=380, legend=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _evaluation, _judged, _results, _ui
+from pages import _evaluation, _judged, _results, _split, _ui
 
 _ui.guard()
 
@@ -45,6 +45,15 @@ def reveal(judged: _judged.Judged) -> None:
     st.rerun()
 
 
+def without_holdout() -> None:
+    """Say that there is nothing behind the door, and stop the page."""
+    _ui.empty(
+        "No rows were held out", "This run was judged by cross-validation alone. Give a share of the rows to the holdout, and train again.",
+        "pages/models.py", "Set a holdout",
+    )  # fmt: skip
+    st.stop()
+
+
 def _times(count: int) -> str:
     return "never" if count == 0 else "once" if count == 1 else f"{count} times"
 
@@ -73,8 +82,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     part = parts(judged)
     _judged.pick_run(at)
 if part == "holdout":
-    reveal(judged)
+    reveal(judged) if judged.evaluation.get("holdout") else without_holdout()
 st.markdown(said(part, judged))
+_split.facts(judged.evaluation)
 facts = judged.evaluation[part]
 _results.compare(judged, holdout=part == "holdout")
 _judged.metric_cards(facts["metrics"], judged.evaluation["metric"], _judged.guesses(judged, part))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _plan, _ui
+from pages import _balance, _plan, _split, _ui
 from pipeline import TrainyardError, entries, entry
 
 _ui.guard()
@@ -13,26 +13,22 @@ COLUMNS = 2
 
 
 def judging(at: _ui.Current) -> dict:
-    """The metric and the split, as fields of the plan."""
+    """The metric, the split and what is done about rare classes, as fields of the plan."""
     plan, metrics = at.plan, {e.name: e for e in entries("metric", at.plan.task)}
     with st.container(border=True, key="judging"):
         st.subheader("How to judge", anchor=False)
-        left, middle, right, last = st.columns([3, 3, 2, 2])
+        left, right = st.columns([3, 1])
         known = plan.metric if plan.metric in metrics else next(iter(metrics))
         metric = left.selectbox("Metric", list(metrics), format_func=lambda name: metrics[name].title, key=_ui.synced("metric", known))
-        share = middle.slider(
-            "Holdout", 5, 50, step=5, format="%d %%", key=_ui.synced("holdout", round(plan.split.holdout * 100)),
-            help="The share of the rows that no trial sees. It is used once, to check the result.",
-        )  # fmt: skip
-        folds = right.number_input(
-            "Folds", 2, 20, key=_ui.synced("folds", plan.split.folds), help="The rest is divided into so many parts; each validates once."
-        )
-        seed = last.number_input(
+        seed = right.number_input(
             "Seed", 0, 2**31 - 1, key=_ui.synced("seed", plan.seed), help="The same seed and a budget in trials give the same models."
         )
         st.caption(_ui.md(metrics[metric].help))
-        _charts.show(_charts.split(at.dataset.rows, share / 100, folds), "split", f"{folds} folds, and {share} % of the rows as holdout")
-    return {"metric": metric, "split": {"holdout": share / 100, "folds": folds}, "seed": seed}
+        split = _split.controls(at)
+        _split.drawn(plan, at.dataset.rows)
+        balance = _balance.controls(at)
+        _balance.before_and_after(at, plan)
+    return {"metric": metric, "split": split, "balance": balance, "seed": seed}
 
 
 def families(at: _ui.Current) -> list[str]:
@@ -67,7 +63,7 @@ def parameters(at: _ui.Current, on: list[str]) -> dict[str, dict]:
     return fixed
 
 
-def start(plan, blocked: bool) -> None:
+def start(plan, rows: int, blocked: bool) -> None:
     """The bar at the foot: what the run will do, in words, and the one button."""
 
     def submit() -> None:
@@ -78,7 +74,7 @@ def start(plan, blocked: bool) -> None:
             st.session_state["refused"] = error
 
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="start_bar"):
-        st.markdown(_plan.in_words(plan), width="stretch")
+        st.markdown(_plan.in_words(plan, rows), width="stretch")
         st.button(
             "Start training", key="start", type="primary", icon=":material/play_arrow:", on_click=submit, shortcut="Ctrl+Enter",
             disabled=blocked or "started" in st.session_state,
@@ -112,4 +108,4 @@ with problems_here:
         _ui.failure(st.session_state.pop("refused"))
     elif problems:
         _ui.show_problems(problems)
-start(plan, bool(problems))
+start(plan, at.dataset.rows, bool(problems))

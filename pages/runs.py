@@ -15,6 +15,8 @@ def one(run) -> None:
     """A single run: polled once a second while it is on, drawn once when it has ended."""
     with st.container(horizontal=True, vertical_alignment="center", key="run_actions"):
         _ui.link("pages/runs.py", "All runs", icon=":material/arrow_back:", run=None)
+        if run.trials_done > 1:
+            _ui.link("pages/tuning.py", "Study its trials", icon=":material/tune:", run=run.id)
         st.space("stretch")
         # Outside the polling fragment: a control that is drawn anew every second loses clicks.
         view = st.segmented_control(

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _judged, _plan, _tuned, _ui
-from pipeline import entries, entry
+from pages import _judged, _plan, _search, _tuned, _ui
+from pipeline import entry
 
 _ui.guard()
-
-
-def budget(plan) -> dict:
-    """Strategy and budget, as the plan's search."""
-    strategies = {e.name: e for e in entries("strategy")}
-    with st.container(border=True, key="search"):
-        st.subheader("Search", anchor=False)
-        known = plan.search.strategy if plan.search.strategy in strategies else next(iter(strategies))
-        strategy = st.selectbox("Strategy", list(strategies), format_func=lambda n: strategies[n].title, key=_ui.synced("strategy", known))
-        st.caption(_ui.md(strategies[strategy].help))
-        now = "Trials" if plan.search.trials is not None else "Seconds"
-        unit = st.segmented_control("Budget", ["Seconds", "Trials"], key=_ui.synced("unit", now), required=True)
-        if unit == "Trials":
-            given = st.number_input("Trials", 1, 10_000, key=_ui.synced("trials", plan.search.trials or 40), help="The baseline is extra.")
-        else:
-            given = st.number_input(
-                "Seconds", 5.0, 86_400.0, step=10.0, format="%g", key=_ui.synced("seconds", max(5.0, float(plan.search.seconds or 60)))
-            )
-        _plan.reproducible(unit == "Trials")
-    return {"strategy": strategy, "trials": given if unit == "Trials" else None, "seconds": given if unit == "Seconds" else None}
 
 
 def space(plan) -> None:
@@ -58,14 +38,17 @@ def space(plan) -> None:
             st.rerun()
 
 
-def results(run) -> None:
+def results(run, records) -> None:
     """What the run in the URL, or the newest one, found."""
-    st.subheader("What the latest run found", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        chosen = f"run {run.id[:6]}" if run is not None and "run" in st.query_params else "the latest run"
+        st.subheader(f"What {chosen} found", anchor=False)
+        if run is not None and run.state == "done":  # one that ended early is resumed, on its own page
+            _search.extend(run)
     if run is None:
         st.caption("No run yet.")
         return
-    with _ui.shown():
-        trials = [{**vars(t), "title": _judged.family_title(t.family)} for t in _ui.store().trials(run.id)]
+    trials = [{**vars(t), "title": _judged.family_title(t.family)} for t in records]
     if not any(t["score"] is not None for t in trials):
         st.caption("That run has no finished trial.")
         return
@@ -74,9 +57,11 @@ def results(run) -> None:
 
 at = _ui.page("Tuning", "How to look for better configurations, and within which bounds")
 _ui.need_plan(at)
+with _ui.shown():
+    found = _ui.store().trials(at.run.id) if at.run else []
 left, right = st.columns([4, 8])
 with left:
-    search = budget(at.plan)
+    search = _search.controls(at.plan, found)
 with _ui.shown():
     plan = at.plan.change(search=search)
 if plan != at.plan:
@@ -84,5 +69,7 @@ if plan != at.plan:
     st.rerun()  # so that the widgets know what is stored now, and the next change is not taken for a change made elsewhere
 with right:
     space(plan)
-results(at.run)
+    same = at.run is not None and at.run.plan.metric == plan.metric
+    _search.queue(plan, found if same else [], entry("metric", plan.metric).facts.greater)
+results(at.run, found)
 _ui.next_step(f"A run of this plan takes {_ui.md(_plan.spelled(plan))}.", "pages/models.py", "Back to models, to start")

@@ -77,12 +77,25 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--budget-seconds", type=_positive(float), metavar="S", help="default: 60")
     budget.add_argument("--budget-trials", type=_positive(int), metavar="N", help="exactly reproducible; the baseline is extra")
     parser.add_argument("--families", metavar="a,b,c", type=lambda text: [name.strip() for name in text.split(",") if name.strip()])
+    for kind, what in (("strategy", "how to search: grid, random, tpe, gp, nsga2 or cmaes"), ("pruner", "median, halving, hyperband or wilcoxon")):
+        parser.add_argument(f"--{kind}", metavar="NAME", help=f"{what} (default: the plan's)")
+        parser.add_argument(f"--{kind}-set", metavar="PARAM=VALUE", action="append", default=[], type=_setting, help=f"a parameter of the {kind}")
     parser.add_argument("--holdout", type=_share, metavar="SHARE", help="rows that no trial sees, to check the result with: 0.2 is a fifth, 0 none")
-    parser.add_argument("--strategy", metavar="S", help="how to look for better parameters (default: tpe)")
     parser.add_argument("--result", choices=("accurate", "fast"), default="accurate", help="which of the run's two models is kept")
     parser.add_argument("--plan", metavar="FILE", help="start from this plan (JSON) instead of a draft")
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`points=4` as ("points", 4): a number, true or false where it reads as one, else text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not PARAM=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def _positive(kind: type) -> Callable[[str], Any]:
@@ -126,10 +139,28 @@ def _plan(args: argparse.Namespace, dataset: Any) -> Any:
         plan = Plan.parse(Path(args.plan).read_bytes()).change(dataset=dataset.id, target=args.target)
     else:
         plan = Plan.draft(dataset.schema, args.target, dataset=dataset.id, task=args.task)
-    return with_options(
+    plan = with_options(
         plan, budget_seconds=args.budget_seconds, budget_trials=args.budget_trials, metric=args.metric,
         families=args.families or (), seed=args.seed, strategy=args.strategy, holdout=args.holdout,
     )  # fmt: skip
+    return _searched(args, plan)
+
+
+def _searched(args: argparse.Namespace, plan: Any) -> Any:
+    """The plan with the strategy and the pruner that were asked for. How large a grid is, is said before it starts."""
+    from pipeline.strategies import grid_sizes, strategy_of
+
+    search = plan.search.model_dump(mode="json")
+    for kind, field, name, given in (
+        ("strategy", "params", args.strategy, args.strategy_set), ("pruner", "pruner_params", args.pruner, args.pruner_set),
+    ):  # fmt: skip
+        kept = search[field] if name in (None, search[kind]) else {}
+        search |= {kind: name or search[kind], field: kept | dict(given)}
+    plan = plan.change(search=search)
+    if plan.search.strategy == "grid":
+        sizes = grid_sizes(plan, **strategy_of(plan.search).keywords)
+        _err(f"grid: {sum(sizes.values()):,} combinations ({', '.join(f'{name} {size:,}' for name, size in sizes.items())})\n")
+    return plan
 
 
 def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any) -> int:

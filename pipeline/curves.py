@@ -73,11 +73,21 @@ class Course:
 
     curves: dict[tuple[int, int], list[Point]] = field(default_factory=dict)
     families: dict[int, str] = field(default_factory=dict)
-    findings: dict[tuple[int, str], Finding] = field(default_factory=dict)
     fits: list[Fit] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
     phases: list[tuple[float, str]] = field(default_factory=list)
     _start: datetime | None = None
+    _found: dict[tuple[int, str], Finding] = field(default_factory=dict)
+    _new: set[tuple[int, int]] = field(default_factory=set)  # the curves that have grown since somebody looked
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with the curves, each finding once for each trial, in the order of the trials."""
+        for number, fold in sorted(self._new):
+            for code, sentence in flags(self.curves[number, fold]):
+                self._found.setdefault((number, code), Finding(number, fold, code, sentence))
+        self._new.clear()
+        return sorted(self._found.values(), key=lambda finding: finding.number)
 
     def take(self, kind: str, told: Mapping[str, Any], at: datetime) -> None:
         """Take the next event; the ones that say nothing of the course are passed over."""
@@ -118,8 +128,7 @@ class Course:
         if curve and told["iteration"] <= curve[-1].iteration:  # fitted again, after a kill
             curve.clear()
         curve.append(Point(told["iteration"], told.get("score"), told.get("train")))
-        for code, sentence in flags(curve):
-            self.findings.setdefault((number, code), Finding(number, fold, code, sentence))
+        self._new.add((number, fold))
 
     def _seconds(self, at: datetime) -> float:
         return (at - self._start).total_seconds() if self._start else 0.0

@@ -13,11 +13,11 @@ import numpy as np
 
 from pipeline import evaluate
 
-ROUNDS = 30
+ROUNDS = 25
 BEST_FEW = 4
 FULL_TRUST = 200  # informative rows at which the greedy weights count half, and the plain mean of the best few the rest
-MOST_ROWS = 8_000  # of a greedy step: more change the weights by less than they are worth
-LEAST_WEIGHT = 0.02
+MOST_ROWS = 40_000  # of a greedy step: fewer would leave too few rows of a rare class
+LEAST_WEIGHT = 0.04
 PARTS = 5
 
 
@@ -48,7 +48,8 @@ def blend(metric: str, y: np.ndarray, predictions: Sequence[np.ndarray], parts: 
     """
     weights = weigh(metric, y, predictions, seed=seed)
     if parts is None or len(np.unique(parts)) < 3:
-        parts = np.random.default_rng(seed).permutation(len(y)) % PARTS
+        parts = np.random.default_rng(seed).permutation(len(y))
+    parts = parts % PARTS
     crossed, chosen = np.array(predictions[0], dtype="float64"), np.array(predictions[0], dtype="float64")
     for part in np.unique(parts):
         rest, own = parts != part, parts == part

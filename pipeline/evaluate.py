@@ -41,18 +41,15 @@ def metric(
         help="The chance that a random positive row is ranked above a random negative one; 0.5 is guessing. "
              "With several classes: each against the rest, averaged.")  # fmt: skip
 def roc_auc(y: np.ndarray, p: np.ndarray) -> float:
-    from scipy.stats import rankdata
-
     present = [k for k in ([1] if p.shape[1] == 2 else np.unique(y)) if 0 < (y == k).sum() < len(y)]
-    if not present:
-        return float("nan")
-    areas = []
-    for k in present:
-        hits = y == k
-        n = hits.sum()
-        # The Mann-Whitney form of the area: the sum of the positives' ranks, ties sharing theirs.
-        areas.append((rankdata(p[:, k])[hits].sum() - n * (n + 1) / 2) / (n * (len(y) - n)))
-    return float(np.mean(areas))
+    return float(np.mean([_area(p[y == k, k], p[y != k, k]) for k in present])) if present else float("nan")
+
+
+def _area(hits: np.ndarray, others: np.ndarray) -> float:
+    """The share of pairs in which the hit is above the other, ties counting half (Mann-Whitney): two sorts, no ranks."""
+    hits, others = np.sort(hits), np.sort(others)
+    above = np.searchsorted(others, hits, "left").sum() + np.searchsorted(others, hits, "right").sum()
+    return float(above) / (2 * len(hits) * len(others))
 
 
 @metric("pr_auc", title="PR AUC", tasks=CLASSES, of="probability", order=20,

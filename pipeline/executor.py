@@ -71,9 +71,6 @@ class InlineExecutor:
             future.set_exception(error)
         return future
 
-    def warm(self) -> None:
-        """Nothing to start."""
-
     def cancel(self, future: Future) -> None:
         """Nothing is under way between two calls."""
 
@@ -115,11 +112,6 @@ class LocalExecutor:
             self._changed.notify()
         return asked.future
 
-    def warm(self) -> None:
-        """Start all processes now, without waiting for them."""
-        for slot in self._slots:
-            slot.start()
-
     def cancel(self, future: Future) -> None:
         """End one task, whether it listens or not; its future raises Interrupted."""
         for slot in self._slots:
@@ -152,7 +144,9 @@ class LocalExecutor:
         return self._nursery.fork() if self._nursery else _spawn(self.threads)
 
     def _pump(self, slot: _Slot) -> None:
-        """The life of one slot as this process sees it: take a task, have it done, take the next."""
+        """The life of one slot as this process sees it: start it before there is work, then take one task after the other."""
+        with contextlib.suppress(EOFError, OSError):  # said by the first task, which tries again
+            slot.start()
         while True:
             with self._changed:
                 while not self._queue and not self._closed:
@@ -218,9 +212,11 @@ class _Slot:
             self.cancel(self._task.future)
 
     def cancel(self, future: Future) -> None:
+        """End the process of that task; its pump, which waits for the answer, sees the end and does the rest."""
         if self._task and self._task.future is future:
             self._interrupted = True
-            self.kill()
+            with self._lock:
+                _end(self._process)
 
     def kill(self) -> None:
         with self._lock:
@@ -232,7 +228,7 @@ class _Slot:
 
     def _converse(self, asked: _Task) -> None:
         connection = self._connection
-        if connection is None:
+        if connection is None or self._interrupted:
             raise EOFError
         connection.send_bytes(asked.payload)
         while True:

@@ -19,6 +19,7 @@ from pipeline.workspace import Workspace
 POLL_SECONDS = 0.2
 USAGE_SECONDS = 2.0
 GRACE_SECONDS = 0.5  # past the end of the time: for fits that are writing their result
+MOST_HELD = 8  # fits that may wait for the accelerator before no more are asked for
 OVERDUE = 1.5  # times its seconds: a fit that nothing can interrupt from inside is ended from outside
 
 
@@ -50,6 +51,7 @@ class Fitting:
     def __init__(self, schedule: Schedule, workspace: Workspace, executor: Executor, journal: Journal) -> None:
         self.schedule, self.workspace, self.executor, self.journal = schedule, workspace, executor, journal
         self._open: dict[Future, tuple[Task, float]] = {}
+        self._held: list[Task] = []  # that wait for the accelerator
         self._slots = executor.slots
         self._best: tuple[int, float | None] | None = None
         self._looked = time.monotonic()
@@ -80,7 +82,7 @@ class Fitting:
             self._look_around()
 
     def _fill(self) -> None:
-        while len(self._open) < self._slots and (task := self.schedule.next()):
+        while len(self._open) < self._slots and (task := self._next()):
             tally = self.schedule.tallies[task.number]
             if not tally.fits and len(tally.asked) == 1:
                 title = catalog.get("family", task.family).title
@@ -88,6 +90,19 @@ class Fitting:
                 self.journal.say("trial_started", {"number": task.number, "family": task.family, "params": task.params})
             future = self.executor.submit(trials.fit, str(self.workspace.path), task, tell=self._told)
             self._open[future] = (task, time.monotonic())
+
+    def _next(self) -> Task | None:
+        """The next fit that may start: one at a time on an accelerator, where two contexts would fight over the memory."""
+        busy = any(task.resources.device != "cpu" for task, _ in self._open.values())
+        if self._held and not busy:
+            return self._held.pop(0)
+        while task := self.schedule.next():
+            if not busy or task.resources.device == "cpu":
+                return task
+            self._held.append(task)
+            if len(self._held) >= MOST_HELD:
+                return None
+        return None
 
     def _take(self, future: Future, task: Task, began: float) -> None:
         """What came of a task becomes part of its trial, and is told."""
@@ -138,11 +153,16 @@ class Fitting:
         self.journal.say("round", said)
 
     def _end_overdue(self) -> None:
-        """A fit that does not look at the clock is ended from outside when it has had its time and half as much again."""
+        """A fit that does not look at the clock is ended from outside when it has had its time and half as much again.
+
+        Preparing its features does not count: others need them too.
+        """
         now = time.monotonic()
         for future, (task, began) in self._open.items():
             if task.seconds is not None and now - began > OVERDUE * task.seconds + 1:
-                self.executor.cancel(future)
+                ready = self.workspace.age(task.recipe)
+                if ready is not None and min(ready, now - began) > OVERDUE * task.seconds + 1:
+                    self.executor.cancel(future)
 
     def _look_around(self) -> None:
         """Now and then: what the fits use, and how long the run has worked, for one that goes on after a kill."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,20 @@ import numpy as np
 
 from pipeline import catalog, evaluate
 from pipeline.data.schema import Schema
+from pipeline.device import cores
 from pipeline.errors import TrainingError
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor, blend
 from pipeline.schedule import Schedule, whole_enough
-from pipeline.trials import Fit, Tally, TrainingData, Trial, load_model
+from pipeline.trials import Fit, Tally, TrainingData, Trial, load_model, recipe_name
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
-MOST_LATENCY = 0.06  # seconds per 1,000 rows of an ensemble's models: slower members are left out
+MOST_LATENCY = 0.08  # seconds per 1,000 rows of an ensemble: slower members are left out
+MEASURED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Members:
 
 
 def choose(schedule: Schedule) -> tuple[Members, Members]:
-    """The members of the most accurate result, and the single trial of the fast one. Raises TrainingError when nothing was finished."""
+    """The members of the most accurate result, and the trial of the fast one. Raises TrainingError when nothing was finished."""
     best = schedule.best()
     if best is None:
         failed = "; ".join(f"{t.family}: {t.failed}" for t in schedule.tallies if t.failed)
@@ -66,13 +69,24 @@ def choose(schedule: Schedule) -> tuple[Members, Members]:
     if not found:
         alone = _alone(schedule, best)
         return alone, alone
+    fast = schedule.fast()
     among, found = _weighed_again(schedule, folds, among, found)
     single, weighed = _alone(schedule, among[found.single]), _weighed(among, found)
+    quick = _alone(schedule, fast) if fast else single
     if not found.earned:
-        return replace(single, weighed=weighed), single
-    kept = _quick_enough(among, found.weights)
-    rows, _ = schedule.rows(_shared(among))
-    return Members([among[i] for i in kept], found.weights[kept] / found.weights[kept].sum(), rows, found.crossed, weighed), single
+        return replace(single, weighed=weighed), quick
+    return replace(_together(schedule, among, found), weighed=weighed), quick
+
+
+def _together(schedule: Schedule, among: list[Tally], found: Any) -> Members:
+    """The members with weight that predict quickly enough together, weighed without those that do not."""
+    while True:
+        kept, (rows, _) = np.flatnonzero(found.weights), schedule.rows(_shared(among))
+        members = Members([among[i] for i in kept], found.weights[kept], rows, found.crossed)
+        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members), strict=True) if fits]
+        if len(quick) == len(members.tallies):
+            return members
+        among, found = schedule.blend(_shared(quick), quick)
 
 
 def _weighed(among: Sequence[Tally], found: Any) -> dict[str, Any] | None:
@@ -94,45 +108,58 @@ def _weighed_again(schedule: Schedule, folds: list[int], among: list[Tally], fou
     return members, schedule.blend(shared, members)[1]
 
 
-def _quick_enough(tallies: Sequence[Tally], weights: np.ndarray) -> list[int]:
-    """The positions of the members whose models together predict quickly enough, the most useful for their time first."""
-    order = sorted(np.flatnonzero(weights > 0), key=lambda i: -weights[i] / (_latency(tallies[i]) + 1e-4))
-    kept, spent = [], 0.0
-    for i in order:
-        if not kept or spent + _latency(tallies[i]) <= MOST_LATENCY:
-            kept.append(int(i))
-            spent += _latency(tallies[i])
-    return sorted(kept)
-
-
-def _latency(tally: Tally) -> float:
-    return tally.latency * max(1, len(models_of(tally)))
-
-
 def _alone(schedule: Schedule, tally: Tally) -> Members:
     rows, _ = schedule.rows(sorted(tally.folds))
     return Members([tally], np.ones(1), rows, tally.oof(schedule.data)[rows])
 
 
 def models_of(tally: Tally) -> list[tuple[Fit, float]]:
-    """The fits whose models predict for a trial, and how much each counts: its refits, and its folds."""
+    """The fits whose models can predict for a trial, and how much each counts: its refits first, then its folds."""
     refits = [(fit, REFIT_COUNTS) for fit in tally.refits if whole_enough(fit)]
     return refits + [(fit, 1.0) for fit in tally.folds.values()]
 
 
+def quick_enough(members: Members) -> list[list[tuple[Fit, float]]]:
+    """The models of each member that together predict quickly enough: one of each, then more of all in turn, heavy members first.
+
+    A member whose first model is too slow beside the others is left out.
+    """
+    offered = [models_of(t) for t in members.tallies]
+    taken: list[list[tuple[Fit, float]]] = [[] for _ in offered]
+    order, spent, recipes = np.argsort(-members.weights, kind="stable"), 0.0, set()
+    for turn in range(max(len(fits) for fits in offered)):
+        for i in order:
+            if turn >= len(offered[i]) or (turn and not taken[i]):
+                continue
+            fit, count = offered[i][turn]
+            name = recipe_name(fit.fold, fit.needs)
+            cost = members.tallies[i].latency / cores() + (0 if name in recipes else fit.recipe_latency)
+            if spent == 0 or spent + cost <= MOST_LATENCY:
+                taken[i].append((fit, count))
+                recipes.add(name)
+                spent += cost
+    return taken
+
+
 def result(name: str, members: Members, schedule: Schedule, workspace: Workspace, schema: Schema, recipes: dict) -> Result:
-    """Load the models of the members into a predictor."""
-    data, models, weights, latency = schedule.data, [], [], 0.0
-    for tally, weight in zip(members.tallies, members.weights, strict=True):
-        fits = models_of(tally)
-        fits = fits[:1] if name == "fast" else fits
+    """Load the models of the members into a predictor; the fast result has one model."""
+    data, models, weights = schedule.data, [], []
+    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members)
+    for fits, weight in zip(chosen, members.weights, strict=True):
         total = sum(count for _, count in fits)
         for fit, count in fits:
             models.append(load_model(workspace, fit, recipes, len(data.classes)))
             weights.append(float(weight * count / total))
-            latency += tally.latency
     predictor = _predictor(data, schema, members, models, weights)
-    return Result(name, predictor, members.rows, members.oof, latency)
+    return Result(name, predictor, members.rows, members.oof, _measured(predictor, data))
+
+
+def _measured(predictor: Predictor, data: TrainingData) -> float:
+    """Seconds per 1,000 rows, on rows of the training table."""
+    rows = data.table.iloc[:MEASURED_ROWS]
+    began = time.perf_counter()
+    blend(predictor.models, predictor.weights, rows)
+    return (time.perf_counter() - began) / len(rows) * 1000
 
 
 def _predictor(data: TrainingData, schema: Schema, members: Members, models: list, weights: list[float]) -> Predictor:

@@ -34,7 +34,7 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-RESERVE = 0.04  # of a budget in seconds: for putting the models together and judging them
+RESERVE = 0.045  # of a budget in seconds: for putting the models together and judging them
 LEAST_RESERVE = 1.5  # seconds, but never more than a quarter of the budget
 ELAPSED = "elapsed"
 FOLDS_OF_TRIALS = 5
@@ -120,8 +120,7 @@ def execute(
     the budget. `executor` is where fits run; default: one process per core, kept warm for the next run.
     """
     started = time.monotonic() if started is None else started
-    slots = executor or _shared()
-    slots.warm()
+    slots = executor or _shared()  # its processes start while the table is looked at
     if schema is None:
         table, schema = infer(table)
     plan.require(schema)

@@ -29,6 +29,8 @@ CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
 CAP_SHARE_SLOW = 0.28
 RUNG_ROWS = 600  # informative rows that a configuration is judged on before it is dropped or kept
 CLEARLY = 3.0  # standard errors behind the leader
+MOST_LATENCY_OF_FAST = 0.015  # seconds per 1,000 rows with one thread
+HEAVY = 0.1  # the weight from which a member is worth a second fold and refit before the others have theirs
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
 WHOLE_ENOUGH = 0.8  # of its rounds: a refit that the clock cut earlier is not used
@@ -104,7 +106,15 @@ class Schedule:
         seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
         device = device_for(entry, self.resources.device, len(self.data.rows))
         resources = Resources(self.resources.threads, seed, device)
-        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds)
+        return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds, self.clock.deadline, self._to_beat(entry, fold))
+
+    def _to_beat(self, entry: catalog.Entry, fold: int) -> float | None:
+        """The best score of a finished booster on the rows that this fold's fits hold back: the same rows and the same loss for all."""
+        if entry.facts.rounds != "n_estimators" or self.plan.balance.method != "none":
+            return None
+        boosters = [t for t in self.tallies if fold in t.folds and catalog.get("family", t.family).facts.rounds == "n_estimators"]
+        scores = [t.folds[fold].held_back for t in boosters if t.folds[fold].state == "complete"]
+        return max((score for score in scores if score is not None), default=None)
 
     def candidates(self, folds: Sequence[int]) -> list[Tally]:
         """The best trials that have all these folds, best first."""
@@ -133,6 +143,12 @@ class Schedule:
         found = [t for t in self.tallies if t.folds and not t.failed]
         lacking = {t.number: sum(f not in t.folds for f in self.compared) for t in found}
         return min(found, key=lambda t: (lacking[t.number], self._loss(t, self.compared), t.number), default=None)
+
+    def fast(self) -> Tally | None:
+        """The best trial that answers quickly enough for the fast result; the quickest when none does."""
+        found = [t for t in self.candidates(self.compared) if t.latency > 0]
+        quick = [t for t in found if t.latency <= MOST_LATENCY_OF_FAST]
+        return quick[0] if quick else min(found, key=lambda t: t.latency, default=None)
 
     def rows(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The rows that these folds validate, and which fold does (the first, where folds repeat)."""
@@ -196,8 +212,8 @@ class ByTrials(Schedule):
         among, blend = self.blend(list(folds))
         if blend:
             chosen = sorted(range(len(among)), key=lambda i: -blend.weights[i])[:MEMBERS]
-            keep = {i for i in chosen if blend.weights[i] > 0} | {blend.single}
-            yield [self.task(among[i], REFIT) for i in sorted(keep)]
+            keep = {among[i].number for i in chosen if blend.weights[i] > 0} | {among[blend.single].number, self.fast().number}
+            yield [self.task(self.tallies[number], REFIT) for number in sorted(keep)]
 
     def _pruned(self, tally: Tally) -> bool:
         if not tally.dropped and tally.folds and tally.family != "baseline":
@@ -287,21 +303,25 @@ class ByTime(Schedule):
         return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {len(rows):,} rows." if behind > CLEARLY else ""
 
     def _deepened(self) -> Task | None:
-        """What a member of the ensemble still lacks: first its refit on all rows, then one more fold for each."""
+        """What a member of the ensemble still lacks: its refit on all rows, a second fold and a second refit, then fold after fold.
+
+        Measured (cal_housing, LightGBM): one refit 44,350, four with other seeds 43,943, the mean of five folds 44,037.
+        """
         self._weigh()
-        wanted = [(t, REFIT) for t, _ in self._members]
-        wanted += [(t, fold) for fold in range(len(self.data.folds)) for t, _ in self._members]
-        for tally, fold in wanted:
-            if (fold, 0) not in tally.asked and self._fits(tally.seconds * (REFIT_COST if fold == REFIT else 1)):
-                return self.task(tally, fold, self.clock.left())
-        return None
+        heavy = [t for t, weight in self._members if weight >= HEAVY]
+        wanted = [(t, REFIT, 0) for t, _ in self._members] + [(t, 1, 0) for t in heavy] + [(t, REFIT, 1) for t in heavy]
+        wanted += [(t, fold, 0) for fold in range(len(self.data.folds)) for t, _ in self._members]
+        return self._first_that_fits(wanted)
 
     def _repeated(self) -> Task | None:
         """Another refit with another seed: steadier predictions for time that would be left over."""
-        for repeat in range(1, REPEATS):
-            for tally, _ in self._members:
-                if (REFIT, repeat) not in tally.asked and self._fits(tally.seconds * REFIT_COST):
-                    return self.task(tally, REFIT, self.clock.left(), repeat)
+        return self._first_that_fits([(t, REFIT, repeat) for repeat in range(1, REPEATS) for t, _ in self._members])
+
+    def _first_that_fits(self, wanted: Sequence[tuple[Tally, int, int]]) -> Task | None:
+        for tally, fold, repeat in wanted:
+            cost = tally.seconds * (REFIT_COST if fold == REFIT else 1)
+            if fold < len(self.data.folds) and (fold, repeat) not in tally.asked and self._fits(cost):
+                return self.task(tally, fold, self.clock.left(), repeat)
         return None
 
     def _weigh(self) -> None:
@@ -310,10 +330,16 @@ class ByTime(Schedule):
         if len(ready) == self._weighed:
             return
         self._weighed = len(ready)
-        among, blend = self.blend(self._rung if ready[1:] else [0])
-        if blend:
-            weighed = [(t, float(w)) for t, w in zip(among, blend.weights, strict=True) if w > 0 or t is among[blend.single]]
+        among = self.candidates(self._rung if ready[1:] else [0])
+        if among:
+            weighed = [(t, float(w)) for t, w in zip(among, self._weights(among), strict=True) if w > 0 or t is among[0]]
+            fast = self.fast()
+            weighed += [(fast, 0.0)] if fast and all(t is not fast for t, _ in weighed) else []
             self._members = sorted(weighed, key=lambda pair: -(pair[1] + 0.02) / np.sqrt(pair[0].seconds + 1e-3))
+
+    def _weights(self, among: Sequence[Tally]) -> np.ndarray:
+        rows, _ = self.rows([fold for fold in self._rung if all(fold in t.folds for t in among)])
+        return ensemble.weigh(self.plan.metric, self.data.y[rows], [t.oof(self.data)[rows] for t in among], seed=self.plan.seed)
 
     def _fits(self, seconds: float) -> bool:
         return seconds * 1.1 < self.clock.left()

@@ -6,7 +6,7 @@ goes on exactly where it stopped, and the same seed gives the same trials.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from pipeline.strategies import Past, propose_many, pruner_of, space_of, strateg
 
 TUNED_FAMILIES = 3
 LAST = 1_000
+PATIENT_SECONDS = 200
+PATIENT_RATE = 0.6
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dic
     families = () if catalog.get("strategy", plan.search.strategy).facts.whole else plan.families  # a grid begins at its first point
     queued = [(preset.order, spec, preset) for spec in families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
     wanted = [("baseline", {})]
-    wanted += [(spec.family, {**_within(plan, spec, preset.params), **spec.params}) for _, spec, preset in sorted(queued, key=lambda item: item[0])]
+    wanted += [
+        (spec.family, {**_within(plan, spec, _patient(plan, preset.params)), **spec.params})
+        for _, spec, preset in sorted(queued, key=lambda item: item[0])
+    ]
     found = []
     for family, params in [*wanted, *((spec.family, spec.params) for spec in plan.search.enqueued)]:
         complete = (family, catalog.get("family", family).complete(params))
@@ -75,6 +80,12 @@ def presets(plan: Plan, spec: FamilySpec, rows: int, device: str) -> list[Preset
 def can_tune(plan: Plan) -> bool:
     """Whether any chosen family has a parameter to search over."""
     return any(space_of(spec) for spec in plan.families)
+
+
+def _patient(plan: Plan, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset for the time there is: smaller steps are a little better and take proportionally longer."""
+    rate, seconds = params.get("learning_rate"), plan.search.seconds
+    return {**params, "learning_rate": round(rate * PATIENT_RATE, 4)} if rate and seconds and seconds >= PATIENT_SECONDS else dict(params)
 
 
 def _within(plan: Plan, spec: FamilySpec, params: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import balance, catalog, evaluate, features
+from pipeline.device import cores
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
 from pipeline.plan import Plan
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
 REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
+TIMED_ROWS = 1_000
+HOPE_SHARE = 0.3  # of its time that a fit always gets
+HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
 
 
 @dataclass(frozen=True)
 class Task:
-    """One fit to do: `fold` is a number, or REFIT for all rows. `seconds` is when to stop growing and keep the best round.
+    """One fit to do: `fold` is a number, or REFIT for all rows. `seconds`, from when the features are there, is when to stop growing and keep the best round.
 
     `rounds` sets how many rounds an iterative family takes, without early stopping. Equal tasks give equal fits, unless
     the clock cut them short.
@@ -47,6 +51,13 @@ class Task:
     rounds: int | None = None
     repeat: int = 0
     seconds: float | None = None
+    until: float | None = None  # monotonic time: the end of the run's time
+    beat: float | None = None  # the best that another booster reached on the same held-back rows
+
+    @property
+    def recipe(self) -> str:
+        """The name of the prepared features that it needs, in the workspace."""
+        return recipe_name(self.fold, features.Needs.of(catalog.get("family", self.family).facts, self.params))
 
     @property
     def key(self) -> str:
@@ -79,6 +90,8 @@ class Fit:
     balanced: dict[str, Any] | None = None
     degraded: str = ""
     target_rounds: int = 0
+    held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
+    recipe_latency: float = 0.0  # of preparing the features, seconds per 1,000 rows
 
 
 @dataclass(frozen=True)
@@ -160,8 +173,8 @@ def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
 def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, tell: Callable[[Any], None]) -> Fit:
     entry = catalog.get("family", task.family)
     needs = features.Needs.of(entry.facts, task.params)
-    recipe, made, valid_made = prepared(workspace, data, task.fold, needs)
-    rounds = _Rounds(task, started, tell)
+    recipe, made, valid_made, recipe_latency = prepared(workspace, data, task.fold, needs)
+    rounds = _Rounds(task, tell)
     model, balanced = fit_model(entry, task, data, recipe, made, rounds)
     _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
@@ -175,7 +188,9 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
-    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, "", needs, task.repeat, balanced, degraded)
+    same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded, "recipe_latency": recipe_latency}
+    same["held_back"] = rounds.best
+    return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
 def fit_model(
@@ -206,13 +221,14 @@ def _within(entry: catalog.Entry, rounds: int) -> int:
     return int(min(max(rounds, bounds.low), bounds.high))
 
 
-def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any]:
-    """The recipe fitted on the fold's training rows, and what it makes of its training and validation rows."""
+def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any, float]:
+    """The recipe fitted on the fold's training rows, what it makes of its training and validation rows, and its seconds per 1,000 rows."""
     name = recipe_name(fold, needs)
     with workspace.lock(name):
         if not workspace.has(name):
             _prepare(workspace, data, fold, needs)
-    return workspace.get(name), workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid")
+    recipe, latency = workspace.get(name)
+    return recipe, workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid"), latency
 
 
 def recipe_name(fold: int, needs: features.Needs) -> str:
@@ -224,24 +240,48 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     train, valid = data.part(fold)
     recipe = features.build(data.plan, needs)
     workspace.put_matrix(f"{name}-train", recipe.fit_transform(table.iloc[train], data.y[train]))
-    workspace.put_matrix(f"{name}-valid", recipe.transform(table.iloc[valid]) if len(valid) else np.empty((0, 0)))
-    workspace.put(name, recipe)
+    asked, judged = time.monotonic(), valid if len(valid) else train[:TIMED_ROWS]
+    made = recipe.transform(table.iloc[judged])
+    latency = (time.monotonic() - asked) / len(judged) * 1000
+    workspace.put_matrix(f"{name}-valid", made[:0] if not len(valid) else made)
+    workspace.put(name, (recipe, latency))
 
 
 class _Rounds:
-    """What a family calls after each round: tells the run now and then, and says when to stop."""
+    """What a family calls after each round: tells the run now and then, and says when to stop.
 
-    def __init__(self, task: Task, started: float, tell: Callable[[Any], None]) -> None:
-        self._task, self._tell, self._told, self.cut = task, tell, started, False
-        self._deadline = None if task.seconds is None else started + task.seconds
+    A fit ends at its deadline, or when even the pace of its best half does not bring it near what another booster has
+    reached on the same held-back rows; the best round is kept either way.
+    """
+
+    def __init__(self, task: Task, tell: Callable[[Any], None]) -> None:
+        self._task, self._tell, self._told, self.cut = task, tell, time.monotonic(), False
+        self._deadline = None if task.seconds is None else min(self._told + task.seconds, task.until or float("inf"))
+        self._began: float | None = None
+        self._course: list[tuple[float, float]] = []  # (seconds since the first round, best score so far)
+        self.best: float | None = None
 
     def __call__(self, iteration: int, score: float | None) -> bool:
         now = time.monotonic()
+        self._began = self._began or now
+        if score is not None and np.isfinite(score) and (self.best is None or score > self.best):
+            self.best = score
         if now - self._told >= TELL_SECONDS:
             self._told = now
             self._tell({"number": self._task.number, "fold": self._task.fold + 1, "iteration": iteration, "score": score})
-        self.cut = self._deadline is not None and now >= self._deadline
+            if self.best is not None:
+                self._course.append((now - self._began, self.best))
+        self.cut = self.cut or (self._deadline is not None and (now >= self._deadline or self._hopeless(now)))
         return self.cut
+
+    def _hopeless(self, now: float) -> bool:
+        """Whether going on at the pace of the second half of its time so far leaves it clearly behind at the deadline."""
+        if self._task.beat is None or len(self._course) < 4 or now - self._began < HOPE_SHARE * (self._deadline - self._began):
+            return False
+        spent, best = self._course[-1]
+        middle = next(score for seconds, score in self._course if seconds >= spent / 2)
+        hoped = best + (best - middle) * (self._deadline - now) / max(spent / 2, 1e-9)
+        return hoped < self._task.beat - HOPE_MARGIN * abs(self._task.beat)
 
 
 @dataclass
@@ -316,6 +356,8 @@ def load_model(workspace: Workspace, fit: Fit, recipes: dict[str, Any], n_classe
     """The model of a finished fit. Models of the same fold and needs share one recipe, through `recipes`."""
     name = recipe_name(fit.fold, fit.needs)
     if name not in recipes:
-        recipes[name] = workspace.get(name)
+        recipes[name], _ = workspace.get(name)
     estimator, present = workspace.get(f"model-{fit.key}")
+    if hasattr(estimator, "resources"):
+        estimator.resources = replace(estimator.resources, threads=cores())  # it was fitted beside others; it predicts alone
     return FittedModel(recipes[name], estimator, present, n_classes)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ class Workspace:
 
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
+
+    def age(self, name: str) -> float | None:
+        """How many seconds ago the value was written; None when it is not there."""
+        try:
+            return time.time() - (self.path / name).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def put(self, name: str, value: Any) -> None:
         """Keep a value under a name; one that is there is replaced."""

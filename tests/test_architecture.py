@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"errors"},
     "schedule": {"catalog", "plan", "search", "trials", "models", "ensemble", "evaluate", "errors"},
     "fitting": {"catalog", "schedule", "trials", "executor", "workspace", "errors"},
-    "results": {"catalog", "plan", "data", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
+    "results": {"catalog", "plan", "data", "device", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
     "executor": {"device", "errors"},
     "ensemble": {"evaluate", "catalog", "errors"},
     "predictor": {"data", "plan", "errors"},
@@ -53,8 +53,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
-    "worker": {"store", "run", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
-    "__main__": {"store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "catalog", "device", "errors"},
+    "worker": {"store", "run", "nested", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
+    "__main__": {
+        "store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
+    },
     "serve": {"store", "run", "predictor", "data", "errors"},
     "monitor": {"store", "predictor", "data", "evaluate", "errors"},
 }  # fmt: skip

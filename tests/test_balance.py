@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix, issparse
 
+import pipeline
 from pipeline import catalog
-from pipeline.balance import Balanced, apply, estimate, smote
+from pipeline.balance import Balanced, apply, balance, rows_after, smote
 from pipeline.errors import MissingPackage, PlanError
 from pipeline.plan import Balance
 
@@ -199,6 +202,15 @@ def test_rows_beyond_the_memory_are_refused_with_the_numbers(monkeypatch) -> Non
         balanced("smote")
 
 
+def test_a_large_class_is_made_from_so_many_of_its_rows(monkeypatch) -> None:
+    monkeypatch.setattr(smote, "MOST_PARENTS", 8)
+    X, y = rows((60, 30))
+    got = balanced("smote", X, y, neighbours=3)
+    new, parents = got.X[90:], X[np.sort(np.random.default_rng(0).choice(np.arange(60, 90), 8, replace=False))]
+    assert got.after == {"fine": 60, "fraud": 60} and np.array_equal(got.X[:90], X)
+    assert all(any(_between(row, a, b) for a in parents for b in parents) for row in new)
+
+
 def test_without_the_package_the_install_line_is_the_hint(monkeypatch) -> None:
     import sys
 
@@ -236,8 +248,20 @@ def test_the_estimate_is_what_comes_of_it(method: str) -> None:
     for params in ({}, {"share": 0.5} if catalog.get("balance", method).complete().get("share") else {}):
         spec = Balance(method=method, params=params)
         got = apply(spec, X, y, 0, classes=NAMES)
-        assert estimate(spec, got.before) == got.after
-    assert estimate(Balance(method="column_weights", column="w"), {"a": 3}) is None
+        assert rows_after(spec, got.before) == got.after
+    assert rows_after(Balance(method="column_weights", column="w"), {"a": 3}) is None
+
+
+def test_a_method_added_in_one_place_is_applied_and_estimated() -> None:
+    @balance("rarest", title="The rarest alone", help="For this test.", order=90, after=lambda params, classes, rows: rows * (rows == rows.min()))
+    def rarest(params: dict) -> Callable:
+        return lambda part: (part.X[part.y == 1], part.y[part.y == 1], None)
+
+    try:
+        assert balanced("rarest").after == rows_after(Balance(method="rarest"), {"fine": 90, "fraud": 10}) == {"fine": 0, "fraud": 10}
+        assert "rarest" in [entry.name for entry in pipeline.entries("balance", "binary")]
+    finally:
+        catalog.unregister("balance", "rarest")
 
 
 def test_resampling_is_for_classes_only() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import _charts
+from pages import _charts, _traces
 from pipeline import entry, evaluate
+from pipeline.curves import Fit, Point, Usage
 
 RNG = np.random.default_rng(0)
 EVIL = '<b onclick="x">no</b> $x^2$'
@@ -143,6 +144,48 @@ def test_the_split_adds_up():
     bars = _charts.split(1_000, 0.2, 5).data
     assert len(bars) == 6
     assert sum(bar.x[0] for bar in bars) == 1_000
+    in_time = _charts.split(1_000, 0.2, 4, in_time=True).data
+    assert [bar.text[0] for bar in in_time] == ["Past", "1", "2", "3", "4", "Holdout"] and sum(bar.x[0] for bar in in_time) == 1_000
+
+
+FITS = [
+    Fit(0.0, 0.5, 1, what="prepare"), Fit(0.5, 2.0, 0, 1, "linear", "fold", 1, 0.8), Fit(0.5, 1.0, 1, 1, "linear", "fold", 2, None, "stopped"),
+    Fit(2.5, 4.0, 0, 2, EVIL, "refit"),
+]  # fmt: skip
+
+
+def test_the_gantt_chart_has_a_row_per_slot_and_a_colour_per_family():
+    fig = _traces.gantt(FITS, {"linear": "Linear model", EVIL: EVIL})
+    assert [bars.name for bars in fig.data] == ["Linear model", _charts.text(EVIL), "Preparing"]
+    assert [(list(b.base), list(b.x), list(b.y)) for b in fig.data] == [([0.5, 0.5], [2.0, 1.0], [0, 1]), ([2.5], [4.0], [0]), ([0.0], [0.5], [1])]
+    assert len({bars.marker.color for bars in fig.data}) == 3
+    assert fig.data[0].marker.opacity[1] < 1, "what was cut short is pale"
+    assert list(fig.data[1].marker.pattern.shape) == ["/"], "a refit is hatched"
+    assert list(fig.layout.yaxis.ticktext) == ["1", "2"]
+
+
+def test_a_learning_curve_is_the_loss_with_training_dotted_and_gaps_left_out():
+    points = [Point(10, -0.5, -0.4), Point(20, -0.3, -0.2), Point(30, None, -0.1)]
+    fig = _traces.learning([{"name": "Trial 1, fold 1", "group": "Trial 1", "points": points}, {"name": "b", "group": "Trial 2", "points": points[:1]}])
+    assert [list(line.y) for line in fig.data] == [[0.5, 0.3], [0.4, 0.2, 0.1], [0.5], [0.4]]
+    assert [line.line.dash for line in fig.data] == ["solid", "dot", "solid", "dot"]
+    assert [line.showlegend for line in fig.data] == [True, False, True, False]
+    assert fig.data[0].line.color == fig.data[1].line.color != fig.data[2].line.color
+    assert fig.data[2].mode == "markers", "a single point is no line"
+
+
+def test_the_use_of_the_machine_leaves_out_what_is_not_there():
+    usage = [Usage(0.0, 50.0, 1.5e9, None, None), Usage(1.0, 100.0, 2e9, None, None)]
+    assert [list(line.y) for line in _traces.processors(usage).data] == [[50.0, 100.0]]
+    assert [list(line.y) for line in _traces.memory(usage).data] == [[1.5, 2.0]]
+
+
+def test_the_score_over_two_parameters_has_the_trials_as_dots():
+    first, second = (entry("family", "lightgbm").param(name) for name in ("learning_rate", "num_leaves"))
+    trials = [{"number": 3, "params": {"learning_rate": 0.1, "num_leaves": 31}, "score": 0.9}]
+    fig = _traces.contour({"x": [0.1, 0.2], "y": [8, 16], "z": [[0.1, None], [0.2, 0.3]]}, trials, (first, second), metric="m")
+    assert (list(fig.data[1].x), list(fig.data[1].y)) == ([0.1], [31])
+    assert fig.layout.xaxis.type == ("log" if first.log else "linear")
 
 
 def test_nothing_from_the_data_becomes_markup():
@@ -150,6 +193,7 @@ def test_nothing_from_the_data_becomes_markup():
         _charts.leaderboard_dots(BOARD, metric=EVIL), _charts.speed(BOARD, metric=EVIL), _charts.levels([[EVIL, 1]], title=EVIL),
         _charts.class_balance([[EVIL, 5]]), _charts.roc(judged("multiclass")["roc"]), _charts.confusion([[1]], [EVIL]),
         _charts.importance([{"column": EVIL, "importance": 0, "low": 0, "high": 0}], metric=EVIL),
+        _traces.shares([(EVIL, 1.0)]), _traces.learning([{"name": EVIL, "group": EVIL, "points": [Point(1, -1.0)]}]), _traces.gantt(FITS, {}),
     ]  # fmt: skip
     for fig in figures:
         assert "<b onclick" not in fig.to_json().encode().decode("unicode_escape")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline import Store, entry
+from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +70,23 @@ def test_predict_writes_a_row_per_row_in_order(trained: tuple, home: Path, tmp_p
         assert (predicted["prediction"] - rows[target]).abs().mean() < rows[target].std() / 3
     else:
         assert (predicted["prediction"] == rows[target]).mean() > 0.75
+
+
+def test_strategy_and_pruner_are_chosen_by_name_and_a_grid_is_counted_first(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "grid.csv"
+    customers().to_csv(path, index=False)
+    words = ["train", path, "--target", "left", "--families", "linear", "--budget-trials", 3, "--seed", 3, "--json"]
+    done = run(home, *words, "--strategy", "grid", "--strategy-set", "points=5", "--pruner", "median", "--pruner-set", "folds=2")
+    assert done.returncode == 0, done.stderr
+    assert "grid: 5 combinations (linear 5)" in done.stderr
+    run_id = json.loads(done.stdout)["run"]
+    search = Store(home).run(run_id).plan.search
+    assert (search.strategy, search.params, search.pruner, search.pruner_params) == ("grid", {"points": 5}, "median", {"folds": 2})
+    tuned = [trial.params["penalty"] for trial in Store(home).trials(run_id)[2:]]
+    assert len(set(tuned)) == 2 and set(tuned) < set(spread(entry("family", "linear").param("penalty"), 5))
+    for wrong, word in (("--strategy=gridd", "grid"), ("--strategy-set=points=4", "points")):
+        refused = run(home, *words, wrong)
+        assert refused.returncode == 1 and word in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
 
 
 def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained: tuple, home: Path, tmp_path: Path) -> None:

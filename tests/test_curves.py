@@ -59,7 +59,7 @@ def test_a_finding_says_where_and_how_much():
 
 
 def test_a_finding_stays_when_the_curve_goes_on():
-    """A page asks anew every second: what is not a number once was not a number."""
+    """What is not a number once was not a number."""
     points = curve([0.9, 0.8, None, 0.7, 0.6, 0.5])
     assert all(codes(points[:n]) == ["nan"] for n in range(3, 7))
 
@@ -132,4 +132,12 @@ def test_a_finding_is_told_once_for_all_folds_of_a_trial():
     told = course(*(
         (k, "round", {"number": 7, "fold": fold, "iteration": k, "score": None if k > 3 else -0.5, "train": None}) for fold in (1, 2) for k in range(1, 9)
     ))  # fmt: skip
-    assert [(f.number, f.fold, f.code) for f in told.findings.values()] == [(7, 1, "nan")]
+    assert [(f.number, f.fold, f.code) for f in told.findings] == [(7, 1, "nan")]
+
+
+def test_a_finding_that_was_seen_stays_though_the_curve_recovers():
+    flat = [(k, "round", {"number": 7, "fold": 1, "iteration": k, "score": -0.5, "train": None}) for k in range(1, 20)]
+    told = course(*flat)
+    (seen,) = told.findings
+    told.take("round", {"number": 7, "fold": 1, "iteration": 20, "score": -0.1, "train": None}, datetime(2026, 1, 1, tzinfo=UTC))
+    assert seen.code == "plateau" and told.findings == [seen]

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _judged, _plan, _scoring
-from pipeline import Plan, Store
+from pipeline import Plan, Store, entry, grid_sizes
 from pipeline.executor import InlineExecutor
 from pipeline.run import execute
 from pipeline.worker import perform
@@ -200,14 +200,14 @@ def test_names_from_the_data_stay_text(finished):
 def test_a_preset_is_kept_in_the_draft(finished):
     dataset = finished.datasets["regression"]
     at = opened("models", dataset=dataset.id)
-    at.number_input(key="folds").set_value(4).run()
+    at.selectbox(key="folds").set_value("4").run()
     at.checkbox(key="on_lightgbm").check().run()
     assert not at.exception
     plan = finished.store.draft(dataset.id)
     assert plan.split.folds == 4
     assert [f.family for f in plan.families] == ["linear", "lightgbm"]
     again = opened("models", dataset=dataset.id)
-    assert again.number_input(key="folds").value == 4
+    assert again.selectbox(key="folds").value == "4"
     assert "2 families × 4 folds" in said(again)
 
 
@@ -277,6 +277,84 @@ def test_what_the_latest_run_found(finished, view):
     at = opened("tuning", run=finished.runs["binary"].id, view=view)
     assert not at.exception
     assert bool(charts(at)) is (view != "Trials")
+
+
+VIEWS = ["History", "Importance", "Parameters", "One parameter", "Two parameters", "Timeline", "Trials"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_a_long_search(finished, queued, view):
+    courses.searched(finished.store, queued.id)
+    at = opened("tuning", run=queued.id, view=view)
+    assert not at.exception and not at.error
+    drawn = charts(at)
+    assert len(drawn) == (0 if view in ("Timeline", "Trials") else 1)
+    if view == "Importance":
+        assert drawn[0]["data"][0]["customdata"][0] == entry("family", "lightgbm").params[0].title and drawn[0]["data"][0]["x"][0] > 0.7
+    if view == "Two parameters":
+        assert {trace["type"] for trace in drawn[0]["data"]} == {"contour", "scatter"}
+
+
+def test_importance_needs_enough_trials_and_says_so(finished, queued):
+    courses.searched(finished.store, queued.id, count=4)
+    assert "needs at least 10 trials" in said(opened("tuning", run=queued.id, view="Importance")).replace("\\", "")
+
+
+def test_a_strategy_and_a_pruner_are_chosen_with_their_parameters(finished):
+    dataset = finished.datasets["multiclass"]
+    at = opened("tuning", dataset=dataset.id)
+    at.selectbox(key="strategy").select("nsga2").run()
+    at.selectbox(key="strategy_nsga2_objectives").select("quality and latency").run()
+    at.selectbox(key="pruner").select("median").run()
+    at.number_input(key="pruner_median_folds").set_value(2).run()
+    assert not at.exception
+    search = finished.store.draft(dataset.id).search
+    assert (search.strategy, search.params) == ("nsga2", {"objectives": "quality and latency"})
+    assert (search.pruner, search.pruner_params) == ("median", {"folds": 2})
+    at.selectbox(key="strategy").select("tpe").run()
+    assert finished.store.draft(dataset.id).search.params == {}, "the parameters of another strategy are gone"
+    at = opened("models", dataset=dataset.id)
+    assert finished.store.draft(dataset.id).search.pruner == "median", "a preset of the budget leaves the pruner alone"
+
+
+def test_a_grid_is_counted_before_the_start_with_the_time_it_would_take(finished):
+    dataset = finished.datasets["binary"]
+    draft = finished.store.draft(dataset.id)
+    at = opened("tuning", dataset=dataset.id, run=finished.runs["binary"].id)
+    at.selectbox(key="strategy").select("grid").run()
+    at.number_input(key="strategy_grid_points").set_value(4).run()
+    assert not at.exception
+    total = sum(grid_sizes(finished.store.draft(dataset.id), 4).values())
+    (info,) = at.info
+    assert f"{total:,} combinations" in info.proto.title or f"{total:,} combinations" in info.value
+    assert "the mean of the latest run" in info.value
+    finished.store.save_draft(dataset.id, draft)
+
+
+def test_a_configuration_is_put_in_the_queue_and_taken_out_again(finished):
+    dataset = finished.datasets["multiclass"]
+    at = opened("tuning", dataset=dataset.id)
+    at.number_input(key="q_linear_penalty").set_value(0.25).run()
+    at.button(key="enqueue").click().run()
+    assert not at.exception
+    (spec,) = finished.store.draft(dataset.id).search.enqueued
+    assert spec.family == "linear" and spec.params["penalty"] == 0.25
+    assert at.button(key="enqueue").disabled, "it is there already"
+    at.button(key="unqueue_0").click().run()
+    assert finished.store.draft(dataset.id).search.enqueued == ()
+
+
+def test_a_finished_run_is_extended_by_some_trials_as_a_run_of_its_own(finished):
+    run = finished.runs["regression"]
+    at = opened("tuning", run=run.id)
+    at.number_input(key="more_trials").set_value(3).run()
+    assert at.button(key="extend_go").label == "Run 7 trials"
+    at.button(key="extend_go").click().run()
+    assert not at.exception
+    newest = finished.store.runs(run.dataset_id)[0]
+    assert newest.id != run.id and newest.plan == run.plan.change(search=run.plan.search.model_dump(mode="json") | {"trials": 7})
+    assert finished.store.run(run.id).state == "done"
+    finished.store.request_stop(newest.id)
 
 
 # --- runs --------------------------------------------------------------------------------------------------------------

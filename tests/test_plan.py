@@ -214,6 +214,7 @@ def test_the_group_is_taken_out_of_the_features_with_a_reason_and_a_time_is_not(
         ({"method": "column_weights", "column": "shop"}, "'shop' is categorical"),
         ({"method": "column_weights", "column": "change"}, "goes down to -2.5"),
         ({"method": "column_weights", "column": "y"}, "it is the target"),
+        ({"method": "class_weights", "column": "cases"}, "does not read the weight column 'cases'"),
         ({"method": "smote"}, "features are categories, such as 'shop'"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.splits import WAYS, Division, default_folds, default_holdout, divide, own
+from pipeline.data.splits import SPLITS, Division, default_folds, default_holdout, divide, own
 from pipeline.errors import PlanError
 from pipeline.plan import Split
 
@@ -35,7 +35,7 @@ def divided(strategy: str, rows: int = 200, classes: bool = True, seed: int = 0,
     return divide(split, table(rows), target(rows, classes), classes=classes, seed=seed, folds=folds)
 
 
-@pytest.mark.parametrize("strategy", WAYS)
+@pytest.mark.parametrize("strategy", SPLITS)
 @pytest.mark.parametrize("classes", [True, False], ids=["classes", "numbers"])
 @pytest.mark.parametrize("rows", [30, 1_500, 5_000])
 def test_no_row_is_on_both_sides_and_each_is_judged_once(strategy: str, classes: bool, rows: int) -> None:
@@ -65,12 +65,12 @@ def test_the_holdout_is_the_share_of_the_rows(strategy: str, share: float) -> No
     assert len(divided(strategy, 1_000, holdout=share).holdout) == 1_000 * share
 
 
-@pytest.mark.parametrize("strategy", WAYS)
+@pytest.mark.parametrize("strategy", SPLITS)
 def test_without_a_holdout_every_row_is_learned_from(strategy: str) -> None:
     assert len(divided(strategy, 90, holdout=0).train) == 90
 
 
-@pytest.mark.parametrize("strategy", [name for name, way in WAYS.items() if way.repeats])
+@pytest.mark.parametrize("strategy", [name for name, way in SPLITS.items() if way.repeats])
 def test_repeats_add_other_folds_and_leave_the_first_ones(strategy: str) -> None:
     once, thrice = divided(strategy, 300), divided(strategy, 300, repeats=3)
     assert len(thrice.folds) == 3 * len(once.folds)
@@ -80,12 +80,12 @@ def test_repeats_add_other_folds_and_leave_the_first_ones(strategy: str) -> None
         assert np.array_equal(np.sort(np.concatenate([valid for _, valid in thrice.folds[start : start + 4]])), thrice.train)
 
 
-@pytest.mark.parametrize("strategy", WAYS)
+@pytest.mark.parametrize("strategy", SPLITS)
 def test_the_seed_decides(strategy: str) -> None:
     first, again, other = (divided(strategy, 200, seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(first.holdout, again.holdout)
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(first.folds, again.folds, strict=True))
-    assert np.array_equal(first.holdout, other.holdout) is (not WAYS[strategy].shuffles)
+    assert np.array_equal(first.holdout, other.holdout) is (not SPLITS[strategy].shuffles)
 
 
 # --- strata ------------------------------------------------------------------------------------------------------------
@@ -290,13 +290,13 @@ def test_missing_cells_count_as_equal() -> None:
     assert got.facts["identical"]["valid"] == 20, "only the rows without a value are in both folds"
 
 
-@pytest.mark.parametrize("strategy", WAYS)
+@pytest.mark.parametrize("strategy", SPLITS)
 def test_the_facts_are_json_and_in_numbers(strategy: str) -> None:
     import json
 
     facts = json.loads(json.dumps(divided(strategy, 300).facts))
     assert facts["rows"]["train"] + facts["rows"]["holdout"] + facts["rows"]["unused"] == 300 == facts["rows"]["all"]
-    assert facts["title"] == WAYS[strategy].title and facts["fold_count"] >= len(facts["folds"]) > 0
+    assert facts["title"] == SPLITS[strategy].title and facts["fold_count"] >= len(facts["folds"]) > 0
 
 
 def test_the_policy_for_folds_and_holdout() -> None:

@@ -104,7 +104,7 @@ def apply(
     return Balanced(X, y, None if weight is None else weight / weight.mean(), before, after)
 
 
-def estimate(spec: Any, counts: Mapping[str, int]) -> dict[str, float] | None:
+def rows_after(spec: Any, counts: Mapping[str, int]) -> dict[str, float] | None:
     """Rows per class after the method, from the rows before (the positive class of two last); None where that needs the rows."""
     entry = catalog.get("balance", spec.method)
     if entry.facts.after is None:

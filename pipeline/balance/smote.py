@@ -17,6 +17,7 @@ from pipeline.catalog import Param
 from pipeline.errors import MissingPackage, PlanError
 
 MOST_BYTES = 2_000_000_000  # of the rows after some were made
+MOST_PARENTS = 5_000  # of a class; neighbours cost the square of it, and SMOTE-NC took minutes for 20,000
 MOST_SPARSE_COLUMNS = 5_000  # beyond it the nearest neighbours are hardly nearer than the others
 NEIGHBOURS = Param(
     "neighbours", "int", 5, "Neighbours", "Each new row lies between a row and one of so many nearest of its class.", 1, 20, tune=False
@@ -48,7 +49,8 @@ def _package_there() -> Refusals:
 
 
 @balance("smote", title="SMOTE", order=60, params=[SHARE, NEIGHBOURS], after=raised, refusals=_smote_fits,
-         help="Makes new rows of rare classes, each between two rows of its class that are near each other. For numbers only.")  # fmt: skip
+         help="Makes new rows of rare classes, each between two rows of its class that are near each other. For numbers "
+              f"only. A class of more than {MOST_PARENTS:,} rows is represented by so many of them.")  # fmt: skip
 def smote(params: dict[str, Any]) -> Callable:
     def method(part: Part) -> tuple:
         if part.categorical:
@@ -122,15 +124,11 @@ def _categories(part: Part) -> tuple[int, ...]:
 
 
 def _with_new(part: Part, wanted: dict[int, int], neighbours: int, cats: tuple[int, ...]) -> tuple:
+    members = np.concatenate([_parents(part, k) for k in wanted])
     # The rows of other classes play no part; two of them stand in, because a sampler wants a second class.
-    members = np.flatnonzero(np.isin(part.y, list(wanted)))
-    others = np.flatnonzero(part.y == np.bincount(part.y).argmax())[:2]
-    rows, counts = np.r_[members, others], np.bincount(part.y)
-    asked = {
-        "sampling_strategy": {k: int(counts[k]) + extra for k, extra in wanted.items()},
-        "random_state": part.seed,
-        "k_neighbors": neighbours,
-    }
+    rows = np.r_[members, np.flatnonzero(part.y == np.bincount(part.y).argmax())[:2]]
+    counts = np.bincount(part.y[rows])
+    asked = {"sampling_strategy": {k: int(counts[k]) + extra for k, extra in wanted.items()}, "random_state": part.seed, "k_neighbors": neighbours}
     if issparse(part.X):
         made, classes = _sampler(asked, ()).fit_resample(part.X[rows], part.y[rows])
         return vstack([part.X, made[len(rows) :]], format="csr").astype(part.X.dtype), np.r_[part.y, classes[len(rows) :]]
@@ -139,6 +137,14 @@ def _with_new(part: Part, wanted: dict[int, int], neighbours: int, cats: tuple[i
     new = plain.back(made[len(rows) :])
     joined = pd.concat([part.X, new], ignore_index=True) if hasattr(part.X, "iloc") else np.vstack([part.X, new.astype(part.X.dtype)])
     return joined, np.r_[part.y, classes[len(rows) :]]
+
+
+def _parents(part: Part, k: int) -> np.ndarray:
+    """The rows of a class that new ones are made from: all, or so many of them that their neighbours are found in seconds."""
+    own = np.flatnonzero(part.y == k)
+    if len(own) <= MOST_PARENTS:
+        return own
+    return np.sort(np.random.default_rng(part.seed).choice(own, MOST_PARENTS, replace=False))
 
 
 def _sampler(asked: dict[str, Any], cats: tuple[int, ...]) -> Any:

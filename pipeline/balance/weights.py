@@ -75,26 +75,18 @@ def costs_of(params: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
         except ValueError:
             given[name.strip()] = -1.0
         if given[name.strip()] <= 0 or not np.isfinite(given[name.strip()]):
-            raise PlanError(
-                f"The cost {item.strip()!r} is not of the form class=number above 0.", f"Type them like {names[0]}=1, {names[-1]}=5."
-            )
+            raise PlanError(f"The cost {item.strip()!r} is not of the form class=number above 0.", f"Type them like {names[0]}=1, {names[-1]}=5.")
     unknown = [name for name in given if name not in names]
     if unknown:
-        raise PlanError(
-            f"A cost is given for {unknown[0]!r}, which is no class.", f"The classes are {', '.join(map(repr, list(names)[:20]))}."
-        )
+        raise PlanError(f"A cost is given for {unknown[0]!r}, which is no class.", f"The classes are {', '.join(map(repr, list(names)[:20]))}.")
     return np.array([given.get(name, 1.0) for name in names])
 
 
 def _column_fits(plan: Any, schema: Any) -> Refusals:
     name = plan.balance.column
     if name is None or name not in schema or name == plan.target:
-        said = (
-            "No weight column is chosen."
-            if name is None
-            else f"{name!r} cannot weight the rows: it is {'the target' if name in schema else 'not in the table'}."
-        )
-        return [(said, "Choose a column of numbers.")]
+        what = "the target" if name == plan.target else "not in the table"
+        return [("No weight column is chosen." if name is None else f"{name!r} cannot weight the rows: it is {what}.", "Choose a column of numbers.")]
     column = schema[name]
     if column.dtype not in ("int", "float"):
         return [(f"The weight column {name!r} is {column.kind}; weights are numbers.", "Choose a column of numbers.")]
@@ -112,12 +104,8 @@ def column_weights(params: dict[str, Any]) -> Callable:
         weight = part.values.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
         bad = int((~(weight >= 0) | np.isinf(weight)).sum())
         if bad or not weight.sum():
-            said = (
-                f"{bad:,} of {len(weight):,} training rows have a weight below 0 or none"
-                if bad
-                else f"All {len(weight):,} training rows weigh 0"
-            )
-            raise PlanError(f"{said} in {part.values.name!r}.", "Choose a column of numbers of 0 or more, known in every row.")
+            rows = f"{bad:,} of {len(weight):,} training rows have a weight below 0 or none" if bad else f"All {len(weight):,} training rows weigh 0"
+            raise PlanError(f"{rows} in {part.values.name!r}.", "Choose a column of numbers of 0 or more, known in every row.")
         return part.X, part.y, _normal(weight)
 
     return method

@@ -28,8 +28,8 @@ class Needs:
     @classmethod
     def of(cls, facts: Any, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
         """What a family wants, in this configuration."""
-        text = "directions" if facts.sparse else params.get("text_as", "both" if facts.scaled else "scores")  # noqa: F811
-        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse, text)
+        short = "directions" if facts.sparse else params.get("text_as", "both" if facts.scaled else "scores")
+        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse, short)
 
 
 @dataclass(frozen=True)

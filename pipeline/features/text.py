@@ -18,19 +18,13 @@ from pipeline.features import Needs, step
     default=True,
     order=70,
     params=(
-        Param("max_features", "int", 20_000, "Most words", "The most frequent ones are kept.", 100, 200_000, log=True, tune=False),
+        Param("max_features", "int", 50_000, "Most words", "The most frequent ones are kept.", 100, 200_000, log=True, tune=False),
         Param("components", "int", 48, "Directions", "For families that take the main directions.", 2, 500, tune=False),
     ),
 )
 def tfidf(params: dict[str, Any], needs: Needs) -> Any:
-    from sklearn.pipeline import make_union
-
-    from pipeline.features.words import TextCounts, TextDirections, TextScores
+    from pipeline.features.words import TextCounts, TextShort
 
     if needs.sparse:
         return TextCounts(params["max_features"])
-    directions = TextDirections(params["max_features"], params["components"])
-    if needs.text == "directions":
-        return directions
-    scores = TextScores(params["max_features"])
-    return make_union(scores, directions) if needs.text == "both" else scores
+    return TextShort(params["max_features"], params["components"], needs.text)

@@ -15,9 +15,11 @@ from pipeline.models import (  # isort: skip  (each import registers one family)
     mlp,
     random_forest,
     svm,
+    tabicl,
     tabm,
+    tabpfn,
     xgboost,
 )
 
 __all__ = ["FamilyFacts", "OnRound", "Preset", "Resources", "device_for", "family"]
-FAMILIES = (baseline, linear, lightgbm, hist_boosting, xgboost, extra_trees, random_forest, catboost, tabm, mlp, knn, svm)
+FAMILIES = (baseline, linear, lightgbm, hist_boosting, xgboost, extra_trees, random_forest, catboost, tabm, mlp, knn, svm, tabicl, tabpfn)

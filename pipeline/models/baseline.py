@@ -20,7 +20,7 @@ CENTRE = Param(
     "baseline",
     title="Baseline",
     help="Always predicts the shares of the classes, or the mean. Shows what a model adds over knowing nothing.",
-    params=(CENTRE,), order=0, categories="codes", scaled=False, missing=True, sparse=False, speed="fast",
+    params=(CENTRE,), order=0, categories="native", scaled=False, missing=True, sparse=False, speed="fast",
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     return Baseline(task, params, resources)

@@ -23,7 +23,7 @@ PARAMS = (
     Param("grow_policy", "choice", "SymmetricTree", "Growth", choices=("SymmetricTree", "Depthwise"),
           help="SymmetricTree asks one question per level: steady and quick to predict. Depthwise asks one per branch."),
     Param("leaf_steps", "int", 4, "Newton steps in a leaf", low=1, high=10, unit="steps",
-          help="More steps fit each leaf more exactly, and take longer."),
+          help="More steps fit each leaf more exactly, and take longer. For two classes only."),
     Param("combined", "int", 1, "Categories combined", low=1, high=4, unit="columns",
           help="How many category columns one statistic may combine. 1 is about four times as quick as 4."),
     boosting.share("subsample", 0.8, "Rows a tree sees", "A smaller share makes trees differ, and is quicker.", 0.5),
@@ -34,7 +34,7 @@ PARAMS = (
 )  # fmt: skip
 PORTFOLIO = (
     Preset({}, 16, (0, 3_000)),
-    Preset({"learning_rate": 0.07}, 11, (3_000, 100_000)),
+    Preset({}, 11, (3_000, 100_000)),
     Preset({"learning_rate": 0.15, "depth": 8}, 20, (100_000, 10**9)),
 )
 
@@ -79,7 +79,8 @@ class CatBoost(Boosted):
             "depth": self.params["depth"],
             "l2_leaf_reg": self.params["l2_leaf_reg"],
             "grow_policy": self.params["grow_policy"],
-            "leaf_estimation_iterations": self.params["leaf_steps"],
+            # The squared error is quadratic: one step is the whole way. Each step of several classes costs as much as a tree.
+            "leaf_estimation_iterations": self.params["leaf_steps"] if self._objective(OBJECTIVES) == "Logloss" else 1,
             "max_ctr_complexity": self.params["combined"],
             "subsample": self.params["subsample"],
             "bootstrap_type": "Bernoulli",

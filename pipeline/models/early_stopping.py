@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.models.facts import OnRound
 
 FEWEST = 50  # with fewer rows nothing is held back: five rows say nothing about a loss
-MOST_VALID = 20_000
+MOST_VALID = 8_000
 TOLERANCE = 1e-4  # gains below a ten-thousandth of the loss do not renew the patience
 
 

@@ -18,7 +18,12 @@ MANY_ROWS = 5_000  # looking up the thread pools takes milliseconds: not worth i
 
 
 class Estimator:
-    """An estimator of one family. `task` is "binary", "multiclass" or "regression"; `params` are complete."""
+    """An estimator of one family. `task` is "binary", "multiclass" or "regression"; `params` are complete.
+
+    After a fit `degraded_` is None, or a sentence that says what the fit could not use, such as a device that failed.
+    """
+
+    degraded_: str | None = None
 
     def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
         self.task, self.params, self.resources = task, params, resources or Resources()

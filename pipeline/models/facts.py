@@ -102,8 +102,7 @@ def family(
 def device_for(entry: catalog.Entry, wanted: str, rows: int | None = None) -> str:
     """Where a fit of this family on that many rows runs when the run would use `wanted` ("cpu", "cuda", "mps"): that, or "cpu".
 
-    Without `rows` the size does not count.
-    A caller that passes the answer in `Resources.device` never meets a family that cannot use the device; one that
+    Without `rows` the size does not count. A caller that passes the answer in `Resources.device` never meets a family that cannot use the device; one that
     asks for "cuda" regardless gets an error from the family, never a silent run on the CPU.
     """
     facts = entry.facts

@@ -21,6 +21,8 @@ OBJECTIVES = {
     "multiclass": ("multiclass", "multi_logloss"),
     "regression": ("regression", "rmse"),
 }
+TRANSPLANTED = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
+PROOF_ROWS = 200
 PARAMS = (
     boosting.learning_rate(0.04),
     Param("num_leaves", "int", 63, "Leaves of a tree", low=3, high=1024, log=True, unit="leaves",
@@ -43,7 +45,7 @@ PARAMS = (
 )  # fmt: skip
 SMALL, MIDDLE, LARGE = (0, 3_000), (3_000, 100_000), (100_000, 10**9)
 QUICK = {"learning_rate": 0.1, "num_leaves": 31, "n_estimators": 100, "early_stopping": False}
-STEADY = {"learning_rate": 0.03, "num_leaves": 63}
+STEADY = {"learning_rate": 0.05, "num_leaves": 63}
 FEW = {"learning_rate": 0.05, "num_leaves": 7, "feature_fraction": 0.5, "bagging_fraction": 0.8, "min_leaf": 15}
 MANY = {"learning_rate": 0.03, "min_leaf": 40, "feature_fraction": 0.5}
 # Measured on eight real tables; native and ordered categories each win by a lot somewhere, so both are always tried.
@@ -55,10 +57,10 @@ PORTFOLIO = (
     Preset({**FEW, "text_as": "both"}, 11, SMALL, text=True),
     Preset(STEADY, 10, MIDDLE),
     Preset({**STEADY, "category_coding": "frequency"}, 12, MIDDLE),
-    Preset({**STEADY, "text_as": "both"}, 13, MIDDLE, text=True),
+    Preset({**STEADY, "num_leaves": 31, "text_as": "both"}, 13, MIDDLE, text=True),
     Preset(FEW, 16, MIDDLE),
-    Preset({"learning_rate": 0.03, "num_leaves": 128, "feature_fraction": 0.9, "min_leaf": 3}, 20, MIDDLE),
-    Preset({**STEADY, "extra_trees": True, "lambda_l1": 0.5}, 24, MIDDLE),
+    Preset({**STEADY, "num_leaves": 31, "min_leaf": 10, "lambda_l2": 1.0}, 18, MIDDLE),
+    Preset({**STEADY, "num_leaves": 128, "feature_fraction": 0.8, "min_leaf": 5}, 20, MIDDLE),
     Preset({"learning_rate": 0.06, "num_leaves": 255, "category_coding": "frequency"}, 10, LARGE),
     Preset({**MANY, "num_leaves": 511, "category_coding": "frequency"}, 12, LARGE),
     Preset({"learning_rate": 0.06, "num_leaves": 255, "cat_smooth": 100.0, "category_coding": "native"}, 14, LARGE),
@@ -93,12 +95,27 @@ class LightGBM(Boosted):
         held = [data.create_valid(matrix[valid], y[valid], weight=weights[1])] if len(valid) else None
         booster = lightgbm.train(options, data, self._most_rounds(len(valid)), valid_sets=held, callbacks=[_follow(watch)])
         self.best_round_ = max(1, watch.best_round)
-        self.model_ = booster
+        self.model_ = self._quicker(booster, matrix[:PROOF_ROWS])
+
+    def _quicker(self, booster: Any, rows: np.ndarray) -> Any:
+        """The model in XGBoost's form, which predicts in a third of the time, when it is proved to predict the same."""
+        from pipeline.models.transplant import transplant
+
+        text = booster.model_to_string(num_iteration=self.best_round_)
+        try:
+            made = transplant(text, TRANSPLANTED[booster.params["objective"]], rows.shape[1], self.resources.threads)
+        except ImportError:  # XGBoost is an optional part
+            return booster
+        same = np.allclose(made.inplace_predict(rows, validate_features=False), self._by_lightgbm(booster, rows), rtol=1e-4, atol=1e-5)
+        return made if same else booster
+
+    def _by_lightgbm(self, booster: Any, matrix: np.ndarray) -> np.ndarray:
+        return booster.predict(matrix, num_iteration=self.best_round_, num_threads=self.resources.threads)
 
     def __getstate__(self) -> dict[str, Any]:
         """The model as the text of the rounds that it keeps."""
         state = dict(self.__dict__)
-        if state.get("model_") is not None:
+        if type(self.model_).__module__.startswith("lightgbm"):
             state["model_"] = zlib.compress(self.model_.model_to_string(num_iteration=self.best_round_).encode(), 1)
         return state
 
@@ -137,7 +154,11 @@ class LightGBM(Boosted):
         }
 
     def _values(self, X: Any) -> np.ndarray:
-        return self.model_.predict(self.columns_.matrix(X, self.ranks_), num_iteration=self.best_round_, num_threads=self.resources.threads)
+        matrix = self.columns_.matrix(X, self.ranks_)
+        if type(self.model_).__module__.startswith("lightgbm"):
+            return self._by_lightgbm(self.model_, matrix)
+        self.model_.set_param({"nthread": self.resources.threads})
+        return self.model_.inplace_predict(matrix, validate_features=False)
 
 
 def _follow(watch: Watch) -> Any:

@@ -30,8 +30,7 @@ PARAMS = (
     portfolio=(
         Preset({}, 1),
         Preset({"penalty": 0.1}, 10, (0, 8_000)),
-        Preset({"penalty": 10.0}, 14, (0, 8_000)),
-        Preset({"penalty": 30.0}, 30, (8_000, 100_000)),
+        Preset({"penalty": 10.0}, 15, (0, 100_000)),
     ),
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:

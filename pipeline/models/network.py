@@ -148,7 +148,8 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
 
 def _tame(X: Any) -> np.ndarray:
     """Float32 within bounds; a missing value, which the recipe should have filled, counts as the mean."""
-    return np.clip(np.nan_to_num(np.asarray(X, dtype=np.float32), nan=0.0), -EXTREME, EXTREME)
+    found = np.nan_to_num(np.asarray(X, dtype=np.float32), nan=0.0)  # a copy
+    return np.clip(found, -EXTREME, EXTREME, out=found)
 
 
 def _some(rows: np.ndarray, most: int) -> np.ndarray:

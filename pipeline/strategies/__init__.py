@@ -14,9 +14,8 @@ from pipeline.strategies.entry import Past, StrategyFacts, propose_many, strateg
 from pipeline.strategies.grid import grid_size, grid_sizes
 from pipeline.strategies.pruners import pruner, pruner_of
 from pipeline.strategies.space import space_of
-from pipeline.strategies.study import Study, study_of
+from pipeline.strategies.study import Study
 
 __all__ = [
     "Past", "StrategyFacts", "Study", "grid_size", "grid_sizes", "propose_many", "pruner", "pruner_of", "space_of", "strategy", "strategy_of",
-    "study_of",
 ]  # fmt: skip

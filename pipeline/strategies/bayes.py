@@ -35,7 +35,7 @@ def random(space: Space, past: Sequence[Past], seed: int) -> tuple[str, dict[str
 
 
 @strategy("gp", title="Bayesian (Gaussian process)", order=30,
-          help="Models the score as a smooth function of the numbers of one family at a time: strong with few, slow trials.")  # fmt: skip
+          help="Models the score as a smooth function of the parameters of a family: strong with few, slow trials; takes a second for each.")  # fmt: skip
 def gp(space: Space, past: Sequence[Past], seed: int) -> tuple[str, dict[str, Any]]:
     from optuna.samplers import GPSampler
 
@@ -68,14 +68,22 @@ def _ask(
     """One configuration from an Optuna sampler that is told the past. Names are `family` and `<family>.<parameter>`."""
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(sampler=sampler(), directions=["minimize"] * (1 + both))
-        study.add_trials(frozen(past, space, population, both))
+        study = told_study(frozen(past, space, population, both), sampler(), 1 + both)
         asked = study.ask()
         family = asked.suggest_categorical("family", list(space))
         return family, {p.name: _suggest(asked, f"{family}.{p.name}", p) for p in space[family]}
+
+
+def told_study(trials: Sequence[Any], sampler: Any = None, objectives: int = 1) -> Any:
+    """An Optuna study in memory that knows those trials. It says nothing on the console."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * objectives)
+    study.add_trials(trials)
+    return study
 
 
 def _suggest(asked: Any, name: str, param: Param) -> Any:

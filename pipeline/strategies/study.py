@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from pipeline import catalog
 from pipeline.catalog import Param
 from pipeline.errors import TrainingError
-from pipeline.strategies.bayes import frozen
+from pipeline.strategies.bayes import frozen, told_study
 from pipeline.strategies.entry import Past
 from pipeline.strategies.space import position, value_at
 
@@ -43,8 +42,7 @@ class Study:
             seen = f"{len(self.trials)} trials with {len(tuned)} parameters that differ"
             raise TrainingError(f"There are {seen}; importance needs at least {LEAST} trials.", "Search longer, or extend the run.")
         past = [Past(self.family, params, score) for params, score in self.trials]
-        study = optuna.create_study()
-        study.add_trials(frozen(past, {self.family: tuned}))
+        study = told_study(frozen(past, {self.family: tuned}))
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         names = {f"{self.family}.{p.name}": p.name for p in tuned}
         found = optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(names))
@@ -73,8 +71,3 @@ class Study:
 
 def _with_gaps(z: np.ndarray) -> list[list[float | None]]:
     return [[None if np.isnan(value) else float(value) for value in row] for row in z]
-
-
-def study_of(family: str, trials: Sequence[Any]) -> Study:
-    """The study of stored trials, or of anything else with `family`, `params` and `score`."""
-    return Study(family, tuple((t.params, t.score) for t in trials if t.family == family and t.score is not None))

@@ -53,7 +53,7 @@ def child(home: str, parent: int, execute: Callable[..., Outcome] | None = None,
     if execute is None:
         from pipeline import executor
 
-        executor.shared().warm()  # the processes that fit: they import the model libraries while nobody waits
+        executor.shared()  # the processes that fit: they import the model libraries while nobody waits
     _warm_up(warm)
     line = sys.stdin.readline()
     if not line:  # the supervisor has no work and is gone

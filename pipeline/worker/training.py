@@ -7,13 +7,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import LeaseLost, StoreBusy, TrainingError, TrainyardError
 from pipeline.store import Lease, Run, Store
 
 if TYPE_CHECKING:
+    from pipeline.plan import Plan
     from pipeline.run import Outcome
+    from pipeline.store import Dataset
     from pipeline.trials import Trial
 
 BATCHED = ("round", "fit", "usage", "trial_started", "progress", "log")  # events that may wait half a second for company
@@ -57,6 +60,8 @@ def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[...
         lease.run.plan, dataset.table(), schema=dataset.schema, on_event=reporter.on_event, should_stop=reporter.should_stop,
         workspace=store.workspace(lease.run.id),
     )  # fmt: skip
+    if lease.run.plan.split.nested and not outcome.stopped:
+        outcome.evaluation["nested"] = _nested(lease.run.plan, dataset, reporter)
     reporter.flush()
     evidence = {f"trial_{trial.number}": trial.oof for trial in outcome.trials if trial.oof is not None}
     artifacts = {"predictor": outcome.predictor, "fast": outcome.fast, "rows": _arrays(outcome.rows), "oof": evidence}
@@ -65,6 +70,14 @@ def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[...
     if run.state == "done" or run.discarded:  # a cancelled run may go on, and then repeats no fit
         store.clear_workspace(run.id)
     return run
+
+
+def _nested(plan: Plan, dataset: Dataset, reporter: Reporter) -> dict[str, Any]:
+    """The whole way to the model, judged by an outer loop: as many runs again as there are outer folds."""
+    from pipeline.nested import nested_score
+
+    reporter.on_event("phase", {"phase": "nested", "message": "Repeating the whole selection on each outer fold"})
+    return asdict(nested_score(plan, dataset.table(), dataset.schema, should_stop=reporter.should_stop))
 
 
 def _arrays(rows: Mapping[str, Any]) -> dict[str, Any]:

@@ -254,7 +254,7 @@ def test_svm_approximates_a_regression():
     assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 10
 
 
-@pytest.mark.parametrize("name", ["xgboost", "mlp"])
+@pytest.mark.parametrize("name", ["xgboost", "mlp", "tabm"])
 def test_a_device_that_is_not_here_is_an_error_never_a_silent_cpu_run(name):
     entry = catalog.get("family", name)
     wanted = "cuda" if device_for(entry, "cuda") == "cpu" or not _cuda() else "mps"
@@ -274,8 +274,52 @@ def test_device_for_keeps_cpu_families_on_the_cpu():
     assert device_for(catalog.get("family", "xgboost"), "mps") == "cpu"
 
 
+@pytest.mark.parametrize("name", ["mlp", "tabm"])
+def test_a_device_that_the_installed_torch_cannot_use_is_not_offered(name):
+    entry = catalog.get("family", name)
+    assert device_for(entry, "cuda") == ("cuda" if _cuda() else "cpu")
+    assert device_for(entry, "no such device") == "cpu"
+
+
+def test_a_device_is_used_only_above_the_rows_where_it_pays():
+    facts = {"categories": "codes", "scaled": False, "missing": True, "sparse": False, "speed": "fast"}
+    entry = Entry("family", "x", "X", "X.", print, facts=FamilyFacts(**facts, device="cuda", device_rows=1_000))
+    assert [device_for(entry, "cuda", rows) for rows in (999, 1_000, None)] == ["cpu", "cuda", "cuda"]
+    assert catalog.get("family", "xgboost").facts.device_rows == 200_000
+
+
+WEIGHED = [pytest.param(e, task, id=f"{e.name}-{task}") for e in ENTRIES if e.facts.weights for task in e.tasks]
+
+
+@pytest.mark.parametrize(("entry", "task"), WEIGHED)
+def test_a_row_that_counts_more_pulls_the_answer_to_it(entry, task):
+    """A column that says nothing: all that can be learned is the weighted share, or the weighted mean."""
+    classes = 3 if task == "multiclass" else 2
+    y = np.arange(420) % classes
+    X = tables.plain(entry, (np.arange(420) // classes % 2).astype(np.float32)[:, None])
+
+    def answer(weight):
+        model = entry.make(task, {}, ONE).fit(X, y.astype(float) if task == "regression" else y, sample_weight=weight)
+        return np.mean(model.predict(X) if task == "regression" else model.predict_proba(X)[:, 1])
+
+    plain, pulled = answer(None), answer(np.where(y == 1, 60.0, 10.0))
+    if entry.name == "svm" and task == "regression":  # a median by nature: all or nothing
+        assert pulled > 0.9 and plain < 0.9
+        return
+    assert plain == pytest.approx(1 / classes, abs=0.06)
+    assert pulled == pytest.approx(6 / (5 + classes), abs=0.06)
+
+
+@pytest.mark.parametrize("weight", [[1.0, 2.0], [-1.0] + [1.0] * 59, [0.0] * 60, [np.nan] * 60], ids=["few", "negative", "nothing", "missing"])
+def test_weights_that_make_no_sense_are_refused(weight):
+    table = tables.table(catalog.get("family", "linear"), "binary", rows=60)
+    with pytest.raises(TrainingError, match="one weight per row") as refused:
+        catalog.get("family", "linear").make("binary", {}, ONE).fit(table.X, table.y, sample_weight=weight)
+    assert refused.value.hint
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", ["xgboost", "mlp"])
+@pytest.mark.parametrize("name", ["xgboost", "mlp", "tabm"])
 def test_a_model_trained_on_the_gpu_predicts_on_the_cpu(name):
     entry = catalog.get("family", name)
     if device_for(entry, "cuda") == "cpu" or not _cuda():

@@ -30,7 +30,7 @@ class Way:
     column: Literal["group", "time", "own"] | None = None
 
 
-WAYS: dict[str, Way] = {
+SPLITS: dict[str, Way] = {
     "auto": Way("Automatic", "Every part has the same share of each class, or the same spread of a number, and rows are drawn at random."),
     "kfold": Way("Random", "Rows are drawn at random, whatever their class or value."),
     "stratified": Way("Stratified", "Rows are drawn at random, with the same share of each class, or of each tenth of a number, in every part."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data.splits import WAYS
+from pipeline.data.splits import SPLITS
 
 if TYPE_CHECKING:
     from pipeline.plan import Split
@@ -20,7 +20,7 @@ def facts(
     split: Split, table: pd.DataFrame, train: np.ndarray, held: np.ndarray, folds: list, *, features: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The division in numbers. "identical" counts judged rows that have a twin, equal in every feature, among the rows learned from."""
-    way = WAYS[split.strategy]
+    way = SPLITS[split.strategy]
     names = list(features) if features is not None else [name for name in table.columns if name != split.column]
     rows = pd.factorize(pd.util.hash_pandas_object(table[names], index=False))[0] if names else np.arange(len(table))
     said: dict[str, Any] = {

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, LeaveOneOut, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
-from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, WAYS, own
+from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS, own
 from pipeline.errors import PlanError
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class _Asked:
     @property
     def seeds(self) -> list[int]:
         """One seed for each repeat; the first is the run's own, so that repeats only add folds."""
-        repeats = self.split.repeats if WAYS[self.split.strategy].repeats else 1
+        repeats = self.split.repeats if SPLITS[self.split.strategy].repeats else 1
         return [self.seed, *map(int, np.random.SeedSequence(self.seed).generate_state(repeats - 1))]
 
 
 def parts(split: Split, table: pd.DataFrame, y: np.ndarray, *, classes: bool, seed: int, folds: int) -> Parts:
     """Positions to learn from, positions held out, and pairs (train, valid) of positions, all sorted."""
-    way = WAYS[split.strategy]
+    way = SPLITS[split.strategy]
     column = None
     if way.column:
         if split.column not in table:

@@ -116,9 +116,8 @@ def initial(layout: Layout, seed: int) -> dict[str, np.ndarray]:
         elif name == "scaling":
             found[name] = _scalings(random, layout)
         else:
-            inner = layout.inputs if name in ("weight0", "bias0") else shape.width
-            edge = (1 if name in ("slope", "shift") else inner) ** -0.5
-            edge = shape.embedding**-0.5 if name in ("slope", "shift") else edge
+            inner = {"slope": shape.embedding, "shift": shape.embedding, "weight0": layout.inputs, "bias0": layout.inputs}
+            edge = inner.get(name, shape.width) ** -0.5
             found[name] = random.uniform(-edge, edge, size)
     return {name: values.astype(np.float32) for name, values in found.items()}
 
@@ -132,7 +131,7 @@ def _scalings(random: np.random.Generator, layout: Layout) -> np.ndarray:
 def forward(layout: Layout, p: dict[str, torch.Tensor], bins: dict[str, torch.Tensor], X: torch.Tensor, learn: bool) -> torch.Tensor:
     """Rows (models x 1 or members x rows x columns, numbers first) -> outputs (models x members x rows x outputs)."""
     s = layout.shape
-    models, _, rows = X.shape[:3]
+    models, rows = len(X), X.shape[2]
     hidden = _inputs(layout, p, bins, X)
     if s.members > 1:
         hidden = hidden * p["scaling"][:, :, None]
@@ -140,15 +139,24 @@ def forward(layout: Layout, p: dict[str, torch.Tensor], bins: dict[str, torch.Te
     for i in range(s.layers):
         hidden = functional.relu(_affine(hidden, p[f"weight{i}"], p[f"bias{i}"][:, None]))
         if s.dropout and learn:
-            hidden = functional.dropout(hidden, s.dropout)
+            hidden = _dropped(hidden, s.dropout)
     hidden = hidden.reshape(models * s.members, rows, s.width)
     found = _affine(hidden, p["head"].flatten(0, 1), p["head_bias"].flatten(0, 1)[:, None])
     return found.reshape(models, s.members, rows, s.outputs)
 
 
+def _dropped(hidden: torch.Tensor, share: float) -> torch.Tensor:
+    """Dropout. On a CPU a byte decides for each unit, which is several times as quick as torch's own."""
+    if hidden.device.type != "cpu":
+        return functional.dropout(hidden, share)
+    draws = torch.empty((hidden.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    kept = draws.view(torch.uint8)[: hidden.numel()].view(hidden.shape) >= round(share * 256)
+    return hidden * (kept * (1 / (1 - round(share * 256) / 256)))
+
+
 def _affine(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     if len(hidden) == 1:  # one plain product is quicker than a batch of one
-        return torch.addmm(bias[0], hidden[0], weight[0])[None]
+        return torch.addmm(bias.squeeze(0), hidden.squeeze(0), weight.squeeze(0)).unsqueeze(0)
     return torch.baddbmm(bias, hidden, weight)
 
 
@@ -158,7 +166,7 @@ def _inputs(layout: Layout, p: dict[str, torch.Tensor], bins: dict[str, torch.Te
     if not c:
         return X
     numbers, others = X[..., :c], X[..., c:]
-    places = ((numbers[..., None] - bins["low"][:, None, None]) * bins["inverse"][:, None, None]).clamp(0, 1)
+    places = (numbers[..., None] - bins["low"][:, None, None]).mul_(bins["inverse"][:, None, None]).clamp_(0, 1)
     if not s.embedding:
         return torch.cat([X, places.flatten(-2)], dim=-1)
     models, shown, rows = X.shape[:3]

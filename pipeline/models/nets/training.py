@@ -8,6 +8,7 @@ and the fit goes on where it was; when the device fails, it starts again on the 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -23,10 +24,11 @@ from pipeline.models.nets.stack import Layout, Shape, forward, initial
 
 ROUND = 100_000  # rows of one round, so that a deadline is met on large tables too
 PULSE = 0.5  # seconds between two questions whether to stop, inside a long round
-BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (108_000, 256), (500_000, 1_024))
+BATCHES = ((4_500, 64), (6_400, 128), (108_000, 256), (500_000, 1_024))
 LARGEST_BATCH, SMALLEST_BATCH = 4_096, 16
 AT_ONCE = {"cpu": 2**21, "cuda": 2**28}  # values of one layer in a look at the rows held back
 BETA1, BETA2, EPSILON, CLIP = 0.9, 0.999, 1e-8, 1.0
+WIDE = 256  # units beyond which one model keeps a CPU busy: 16 MLPs of 512 units took twice as long stacked as one by one
 WARM_UP = 3  # steps before a CUDA graph is captured
 _safe: dict[tuple[str, Shape], int] = {}  # rows x models of a step that fitted into the memory when more did not
 
@@ -77,15 +79,16 @@ def fit_many(jobs: Sequence[Job], resources: Resources) -> list[Trained]:
     Raises TrainingError when the device is not there, OutOfMemory when not even the CPU has room for the rows.
     """
     device, found = _device(resources.device), {}
-    for group in _groups(jobs):
+    for group in _groups(jobs, device):
         found.update(zip(group, _trained([jobs[i] for i in group], resources, device), strict=True))
     return [found[i] for i in range(len(jobs))]
 
 
-def _groups(jobs: Sequence[Job]) -> list[list[int]]:
+def _groups(jobs: Sequence[Job], device: str) -> list[list[int]]:
     groups: dict[tuple, list[int]] = {}
     for i, job in enumerate(jobs):
-        groups.setdefault((job.shape, job.batch, job.weight is None), []).append(i)
+        alone = i if device == "cpu" and job.shape.width > WIDE else None
+        groups.setdefault((job.shape, job.batch, job.weight is None, alone), []).append(i)
     return list(groups.values())
 
 
@@ -108,7 +111,9 @@ def _trained(jobs: list[Job], resources: Resources, device: str) -> list[Trained
 
 def _on(jobs: list[Job], resources: Resources, device: str) -> list[Trained]:
     found: dict[int, Trained] = {}
-    with _seeded(resources, device):
+    with _seeded(resources, device), warnings.catch_warnings():
+        # parameters of several models are views of one tensor, which torch finds worth a remark
+        warnings.filterwarnings("ignore", message="grad and param do not obey")
         for part in _loaded(jobs, device):
             part.run(found)
     return [found[id(job)] for job in jobs]
@@ -248,7 +253,7 @@ class _Stack:
         return True
 
     def _halves(self, found: dict[int, Trained]) -> None:
-        half = len(self.jobs) // 2
+        half, self.graph = len(self.jobs) // 2, None
         self._remember(self.batch * half)
         self.notes.append(f"The memory of {self.device} holds {half} of {len(self.jobs)} models at a time.")
         for which in (list(range(half)), list(range(half, len(self.jobs)))):
@@ -356,6 +361,7 @@ class _Stack:
             return [0.0] * len(self.jobs)
         shape = self.layout.shape
         rows = max(64, AT_ONCE.get(self.device, AT_ONCE["cpu"]) // (len(self.jobs) * shape.members * shape.width))
+        rows = max(1, min(rows, _safe.get((self.device, shape), rows * len(self.jobs)) // len(self.jobs)))
         total = torch.zeros(len(self.jobs), device=self.device)
         for places, mass in zip(self.valid.split(rows, 1), self.mass.split(rows, 1), strict=True):
             X, y, _ = self._gather(places[:, None])
