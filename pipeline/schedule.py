@@ -24,6 +24,7 @@ MEMBERS = 6  # at most, of an ensemble that is refitted in a budget in trials
 CANDIDATES = 16  # the best so many trials are weighed
 RACE_SHARE = 0.42  # of the time: then the members get the rest
 RACE_SHARE_LARGE = 0.8
+LEAST_RACED = 5  # trials, the baseline among them, that are started however little time is left
 LARGE = 100_000  # rows
 CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
 CAP_SHARE_SLOW = 0.28
@@ -146,7 +147,7 @@ class Schedule:
 
     def fast(self) -> Tally | None:
         """The best trial that answers quickly enough for the fast result; the quickest when none does."""
-        found = [t for t in self.candidates(self.compared) if t.latency > 0]
+        found = self.candidates(self.compared)
         quick = [t for t in found if t.latency <= MOST_LATENCY_OF_FAST]
         return quick[0] if quick else min(found, key=lambda t: t.latency, default=None)
 
@@ -252,7 +253,8 @@ class ByTime(Schedule):
     def _race(self) -> Task | None:
         """A new configuration, on the first fold only."""
         large = len(self.data.rows) > LARGE
-        if self.clock.used() > (RACE_SHARE_LARGE if large else RACE_SHARE) and self.best() is not None:
+        over = self.clock.used() > (RACE_SHARE_LARGE if large else RACE_SHARE)
+        if over and len(self.tallies) >= LEAST_RACED:
             return None
         return self._proposed(tuned=not large and self.clock.used() < RACE_SHARE)
 
