@@ -60,11 +60,10 @@ class Fitting:
         """Fit until the schedule has nothing more. Fits that are under way when the time is over, or when somebody stops, are dropped."""
         try:
             self._go_on()
-        except BaseException:  # whoever listens cannot any more, or wants nothing: nobody works on for nobody
-            self.executor.interrupt()
-            raise
-        if self._open:
-            self.executor.interrupt()
+        finally:  # also when whoever listens cannot any more: nobody works on for nobody
+            for pending in self._open:
+                pending.cancel()
+                self.executor.cancel(pending)
         for future in wait(self._open).done:
             self._take(future, *self._open.pop(future))
 

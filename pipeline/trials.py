@@ -138,7 +138,12 @@ class TrainingData:
         return (np.arange(len(self.rows)), np.arange(0)) if fold == REFIT else self.folds[fold]
 
     def save(self, workspace: Workspace) -> None:
-        """Write the rows once, for all the processes that fit. The table is apart: only who prepares features needs it."""
+        """Write the rows once, for all the processes that fit. The table is apart: only who prepares features needs it.
+
+        What another plan or other rows have left in the workspace is removed first; the budget makes no difference.
+        """
+        said = self.plan.model_dump_json(exclude={"search"}).encode() + self.y.tobytes() + self.rows.tobytes()
+        workspace.claim(hashlib.sha256(said).hexdigest())
         workspace.put("table", self.table)
         workspace.put("rows", replace(self, table=None))
 
@@ -202,7 +207,10 @@ def fit_model(
     if data.plan.balance.method != "none":
         raw = None if data.weighing is None else data.weighing.iloc[train]
         classes = [str(label) for label in data.classes]
-        done = balance.apply(data.plan.balance, made, y, task.resources.seed, raw, classes=classes, weighted=entry.facts.weights)
+        coded = _coded(data.plan, recipe) if isinstance(made, np.ndarray) and entry.facts.categories == "codes" else None
+        done = balance.apply(
+            data.plan.balance, made, y, task.resources.seed, raw, classes=classes, categorical=coded, weighted=entry.facts.weights
+        )
         made, y, weight, counts = done.X, done.y, done.weight, {"before": done.before, "after": done.after}
     if data.classes:
         present, y = np.unique(y, return_inverse=True)  # a fold may lack a rare class, and boosters want 0..K-1 without gaps
@@ -214,6 +222,12 @@ def fit_model(
     weighted = {} if weight is None else {"sample_weight": weight}  # a family that knows no weights need not name them
     estimator.fit(made, y, **weighted, **({"on_round": on_round} if entry.facts.iterative else {}))
     return FittedModel(recipe, estimator, present, len(data.classes)), counts
+
+
+def _coded(plan: Plan, recipe: Any) -> list[int]:
+    """The positions of the columns whose numbers are codes of levels."""
+    words = {name for name in plan.features if plan.kind(name) in ("categorical", "id")}
+    return [place for place, name in enumerate(features.names_out(recipe)) if name in words]
 
 
 def _within(entry: catalog.Entry, rounds: int) -> int:
@@ -309,8 +323,8 @@ class Tally:
 
     @property
     def failed(self) -> str:
-        """Why a fit of it failed, or nothing."""
-        return next((fit.message for fit in self.fits.values() if fit.state == "failed" and fit.fold != REFIT), "")
+        """Why it has no fold that was fitted, or nothing."""
+        return "" if self.folds else next((fit.message for fit in self.fits.values() if fit.state == "failed"), "")
 
     @property
     def rounds(self) -> int:

@@ -30,6 +30,13 @@ class Workspace:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def claim(self, owner: str) -> None:
+        """Make the directory this owner's: what somebody else left in it is removed."""
+        if self.get("owner") != owner:
+            for path in self.path.iterdir():
+                path.unlink(missing_ok=True)
+            self.put("owner", owner)
+
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
 
