@@ -34,6 +34,9 @@ LEAST_GROWING = 0.25  # of the time on the sample grows with the rows, whatever 
 ROUNDS_GROW = 0.3  # more rows bear more rounds: with this power of their number (measured on adult, 2,000 to 30,000 rows)
 USUAL_STEPS = 15.0  # rounds times learning rate of a booster that stops early, where the probe has not seen its end
 USUAL_EPOCHS = 40
+AROUND_FIT = 0.03  # seconds in its slot: reading what it needs, scoring, writing the model (measured on 240 rows, 100 fits)
+AROUND_TRIAL = 0.05  # seconds in the run: proposing it, and its interval
+AFTERWARDS = 2.5  # seconds of weighing, judging and explaining
 COPIES = 3  # of its prepared features that a fit holds at its height: those, their own form of a library, and what is in the making
 TABLES = 2  # copies of the table in a process that prepares features
 OWN_BYTES = 100 * 1024**2  # of the run itself, for putting models together and judging them
@@ -115,7 +118,8 @@ class Estimate:
 def estimated(plan: Plan, table: pd.DataFrame, schema: Schema, *, free_bytes: int | None = None, seconds: float = SECONDS) -> Estimate:
     """Probe every chosen family on a sample and reckon what the run will take; a matter of seconds.
 
-    The fits of the probe end after `seconds`. `free_bytes` is the memory that may be used; without it, what is free now. Raises PlanError for a plan that cannot run.
+    The fits of the probe end after `seconds`. `free_bytes` is the memory that may be used; without it, what is free now.
+    Raises PlanError for a plan that cannot run.
     """
     plan.require(schema)
     data, _ = run.prepare(plan, table, schema, lambda said: None)
@@ -137,10 +141,12 @@ def fitted(plan: Plan, estimate: Estimate, seconds: float = LONG) -> Plan:
 
 
 def _configurations(plan: Plan, rows: int, device: str) -> dict[str, dict[str, Any]]:
-    """The first configuration of each family that the run would try."""
-    found: dict[str, dict[str, Any]] = {}
+    """The first configuration of each family that the run would try, of those that stop early if one of them has a turn: it shows their rounds."""
+    queue = search.portfolio(plan, rows, device)
+    early = [(family, params) for family, params in queue[: _configurations_in_all(plan, len(queue))] if params.get("early_stopping")]
     named = [(spec.family, catalog.get("family", spec.family).complete(spec.params)) for spec in plan.families]
-    for family, params in [*search.portfolio(plan, rows, device), *named]:
+    found: dict[str, dict[str, Any]] = {}
+    for family, params in [*early, *queue, *named]:
         found.setdefault(family, params)
     return {family: params for family, params in found.items() if family != "baseline"}
 
@@ -285,17 +291,19 @@ def _by_trials(plan: Plan, probe: Probe, turns: Sequence[Turns]) -> tuple[int, f
     """Every configuration on every fold, the features of each fold prepared once, and refits of the best on all rows."""
     trials = _configurations_in_all(plan, len(search.portfolio(plan, probe.rows, probe.device)))
     refits, times = min(trials - 1, MEMBERS), 2 if plan.split.nested else 1  # the outer folds share another budget of the same size
-    folds = probe.folds + refits * REFIT_COST / max(1.0, sum(turn.count for turn in turns))
-    work = sum(turn.seconds * turn.count * folds / _beside(turn.family, probe) for turn in turns)
+    each = probe.folds + refits * REFIT_COST / max(1.0, sum(turn.count for turn in turns))
+    work = sum(turn.seconds * turn.count * each / _beside(turn.family, probe) for turn in turns)
     work += sum({cost.needs: cost.prepare for cost in _costs(plan, probe)}.values()) * (probe.folds + 1) / probe.slots
-    return times * (trials * probe.folds + refits), probe.start_seconds + times * work
+    fits = trials * probe.folds + refits
+    around = AROUND_FIT * fits / probe.slots + AROUND_TRIAL * trials + AFTERWARDS
+    return times * fits, probe.start_seconds + times * (work + around)
 
 
 def _by_time(plan: Plan, probe: Probe, turns: Sequence[Turns]) -> tuple[int, float]:
     """How many fits there is time for, were all of them like those of the portfolio."""
     seconds = float(plan.search.seconds or 0)
-    mean = sum(turn.seconds / _beside(turn.family, probe) for turn in turns) / max(1, len(turns))
-    return int(max(0.0, seconds - probe.start_seconds) / max(mean, 1e-3)), seconds
+    mean = AROUND_FIT / probe.slots + sum(turn.seconds / _beside(turn.family, probe) for turn in turns) / max(1, len(turns))
+    return int(max(0.0, seconds - probe.start_seconds) / mean), seconds
 
 
 def _beside(family: str, probe: Probe) -> int:

@@ -55,11 +55,10 @@ def test_it_counts_and_times_what_the_plan_asks_for(probed):
 
 def test_the_time_grows_with_the_trials_and_the_folds(probed):
     plan, estimate = probed
-    start, probe = estimate.probe.start_seconds, estimate.probe
-    few, many = (estimate.of(budget(plan, trials=n)) for n in (20, 200))
-    assert 5 < (many.seconds - start) / (few.seconds - start) < 15 and many.fits > 8 * few.fits
-    twice = replace(estimate, probe=replace(probe, folds=2 * probe.folds)).of(plan)
-    assert 1.5 < (twice.seconds - start) / (estimate.seconds - start) < 2.1 and twice.fits > 1.5 * estimate.fits
+    once, twice, whole = (estimate.of(budget(plan, trials=n)) for n in (1_000, 2_000, 4_000))
+    assert 1.5 < (whole.seconds - twice.seconds) / (twice.seconds - once.seconds) < 2.5 and whole.fits > 3.9 * once.fits
+    folds = replace(estimate, probe=replace(estimate.probe, folds=2 * estimate.probe.folds)).of(budget(plan, trials=1_000))
+    assert once.seconds < folds.seconds < 2 * once.seconds and folds.fits > 1.9 * once.fits
     nested = plan.change(split={"folds": 3, "holdout": 0, "nested": True})
     assert estimate.of(nested).fits == 2 * estimate.fits and "outer folds" in said(estimate.of(nested))
 
@@ -84,8 +83,8 @@ def test_a_plan_that_is_too_long_is_shortened(probed):
     plan = budget(plan, trials=5_000)
     whole = estimate.of(plan).seconds
     shorter = fitted(plan, estimate, seconds=whole / 10)
-    assert 0 < shorter.search.trials < 5_000 and estimate.of(shorter).seconds <= whole / 10
-    assert estimate.of(budget(plan, trials=shorter.search.trials + 1)).seconds > whole / 10
+    assert 0 < shorter.search.trials < 5_000 and estimate.of(shorter).seconds <= whole / 10 + 0.1
+    assert estimate.of(budget(plan, trials=shorter.search.trials + 1)).seconds > whole / 10 - 0.1
     assert shorter.families == plan.families and fitted(shorter, estimate, seconds=whole / 10) == shorter
     none = fitted(plan, estimate, seconds=0.001)
     assert (none.search.trials, none.search.seconds) == (None, 0.001)
