@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages import _judged, _ui
+from pages import _judged, _plan, _ui
 from pipeline import estimated, fitted
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _changes(plan: Plan, better: Plan) -> str:
     gone = [_ui.md(_judged.family_title(spec.family)) for spec in plan.families if spec.family not in kept]
     said = [f"Leaves out {', '.join(gone)}."] if gone else []
     if better.search != plan.search:
-        said.append(f"Sets the budget to {better.search.trials} trials." if better.search.trials else f"Ends after {_ui.duration(better.search.seconds)}.")
+        said.append(f"Sets the budget to {_plan.spelled(better)}.")
     return " ".join(said)
 
 

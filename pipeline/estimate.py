@@ -3,7 +3,8 @@
 From the sample to the whole table: the seconds of a round, of preparing and of predicting lie on a line through the two
 sizes that were looked at, of which at least a quarter grows with the rows. Columns need no scaling, for the sample has
 all of them. Rounds are those the probe needed, growing slowly with the rows, and inversely with the learning rate of a
-configuration. Memory is what the process had on the sample, and for every further row some copies of its features.
+configuration. Seconds are those of cores that nothing else keeps busy. Memory is what the process had on the sample, and
+for every further row some copies of its features.
 """
 
 from __future__ import annotations
@@ -240,10 +241,10 @@ class Turns:
 
 def _reckoned(plan: Plan, probe: Probe) -> Estimate:
     turns = _turns(plan, probe)
-    each, costs = _each(plan, probe, turns), _costs(plan, probe)
+    each = _each(plan, probe, turns)
     fits, seconds = _by_trials(plan, probe, turns) if plan.search.trials is not None else _by_time(plan, probe, turns)
     needed = _memory_bytes(plan, probe)
-    gpu = max((cost.gpu_bytes or 0 for cost in costs), default=0) if probe.device != "cpu" else None
+    gpu = max((cost.gpu_bytes or 0 for cost in _fitted(plan, probe)), default=0) if probe.device != "cpu" else None
     made = Estimate(each, fits, round(seconds, 1), needed, probe.free_bytes, gpu, needed <= probe.free_bytes, (), probe)
     return replace(made, sentences=tuple(_sentences(plan, made)))
 
@@ -251,6 +252,12 @@ def _reckoned(plan: Plan, probe: Probe) -> Estimate:
 def _costs(plan: Plan, probe: Probe) -> list[Cost]:
     named = {spec.family for spec in (*plan.families, *plan.search.enqueued)}
     return [cost for cost in probe.costs if cost.family in named]
+
+
+def _fitted(plan: Plan, probe: Probe) -> list[Cost]:
+    """The families that have a turn."""
+    named = {turn.family for turn in _turns(plan, probe)}
+    return [cost for cost in _costs(plan, probe) if cost.family in named]
 
 
 def _turns(plan: Plan, probe: Probe) -> list[Turns]:
@@ -293,7 +300,7 @@ def _by_trials(plan: Plan, probe: Probe, turns: Sequence[Turns]) -> tuple[int, f
     refits, times = min(trials - 1, MEMBERS), 2 if plan.split.nested else 1  # the outer folds share another budget of the same size
     each = probe.folds + refits * REFIT_COST / max(1.0, sum(turn.count for turn in turns))
     work = sum(turn.seconds * turn.count * each / _beside(turn.family, probe) for turn in turns)
-    work += sum({cost.needs: cost.prepare for cost in _costs(plan, probe)}.values()) * (probe.folds + 1) / probe.slots
+    work += sum({cost.needs: cost.prepare for cost in _fitted(plan, probe)}.values()) * (probe.folds + 1) / probe.slots
     fits = trials * probe.folds + refits
     around = AROUND_FIT * fits / probe.slots + AROUND_TRIAL * trials + AFTERWARDS
     return times * fits, probe.start_seconds + times * (work + around)
@@ -315,7 +322,7 @@ def _memory_bytes(plan: Plan, probe: Probe) -> int:
     """The run itself with the table, the process that slots are forked from, what the heaviest family takes in every slot, and predictions."""
     trials = plan.search.trials or len(search.portfolio(plan, probe.rows, probe.device))
     predictions = 4 * trials * probe.rows * probe.outputs
-    heaviest = max((cost.memory_bytes for cost in _costs(plan, probe)), default=0)
+    heaviest = max((cost.memory_bytes for cost in _fitted(plan, probe)), default=0)
     return int(OWN_BYTES + 2 * probe.base_bytes + (1 + TABLES) * probe.table_bytes + probe.slots * heaviest + predictions)
 
 
@@ -326,7 +333,7 @@ def _lighter(plan: Plan, probe: Probe) -> Plan:
     """The plan without the heaviest families that need dense features, as few as it takes; itself when that is not enough."""
     lighter = plan
     while _memory_bytes(lighter, probe) > probe.free_bytes:
-        dense = [cost for cost in _costs(lighter, probe) if cost.dense]
+        dense = [cost for cost in _fitted(lighter, probe) if cost.dense]
         if not dense or len(lighter.families) < 2:
             return plan
         lighter = _without(lighter, max(dense, key=lambda cost: cost.memory_bytes).family)
@@ -346,9 +353,7 @@ def _shorter(plan: Plan, estimate: Estimate, seconds: float) -> Plan:
         return plan.model_copy(update={"search": plan.search.model_copy(update=given)})
 
     counts = range(1, plan.search.trials or 1)
-    most = bisect_right(
-        counts, seconds, key=lambda trials: _by_trials(p := budget(trials=trials), estimate.probe, _turns(p, estimate.probe))[1]
-    )
+    most = bisect_right(counts, seconds, key=lambda trials: estimate.of(budget(trials=trials)).seconds)
     return budget(trials=counts[most - 1]) if most else budget(trials=None, seconds=seconds)
 
 
@@ -403,14 +408,10 @@ def _of_families(plan: Plan, probe: Probe) -> list[str]:
 
 
 def _of_the_way(probe: Probe) -> str:
-    learned = probe.learned
+    learned, besides = probe.learned, "other work on this machine comes on top."
     if learned <= SAMPLE_ROWS:
-        return (
-            f"Measured on the {learned:,} rows that a fit learns from; how often tuned configurations need more rounds is not known before."
-        )
-    return (
-        f"Reckoned from fits on {SAMPLE_ROWS // SMALLER:,} and {SAMPLE_ROWS:,} of {learned:,} rows: the order is right, the digits are not."
-    )
+        return f"Measured on as many rows as a fit learns from, {learned:,}. Tuned configurations may take more rounds, and {besides}"
+    return f"Reckoned from fits on {SAMPLE_ROWS // SMALLER:,} and {SAMPLE_ROWS:,} of {learned:,} rows: right in its order, not in its digits; {besides}"
 
 
 def _time(seconds: float) -> str:

@@ -29,7 +29,8 @@ from pipeline.workspace import Workspace
 SAMPLE_ROWS = 2_000
 VALID_ROWS = 300
 SMALLER = 4  # times fewer rows in the first look at a table that is larger than the sample
-SECONDS = 5.0  # for all looks together, once the process is there
+SECONDS = 5.0  # of a core, for all looks together, once the process is there
+STRETCH = 3.0  # times that by the clock, where other work keeps the cores busy
 LEAST_SECONDS = 0.2  # with less there is nothing to see
 FIRST = 0.1  # of its time: for the rounds of the first look
 SOFT = 0.75  # of its time: then a fit in rounds is asked to end; at the end of it any fit is ended
@@ -41,6 +42,7 @@ SPEEDS = ("fast", "medium", "slow")
 class Look:
     """One fit on `rows` rows. `begun` is when its first round was over and `pace` the seconds of each further round.
 
+    Seconds are those of a core that does nothing else, `used` with all that the look did; on an accelerator those of the clock.
     `whole`: it ended by itself. `prepare` are the seconds of preparing the features, None when they were there already.
     `predict` are seconds per row, `row_bytes` the prepared features of a row; `memory` and `gpu` are the most that the
     process had, in bytes.
@@ -57,6 +59,7 @@ class Look:
     row_bytes: float
     dense: bool
     memory: int
+    used: float
     gpu: int | None = None
 
 
@@ -64,7 +67,8 @@ class Look:
 class Sight:
     """What was seen of one family: looks on ever more rows, and in words what stopped them, if anything did.
 
-    `failed` says that no fit of it can be expected to succeed; else its time was over after `spent` seconds on `tried` rows.
+    `failed` says that no fit of it can be expected to succeed; else its time was over after at least `spent` seconds on `tried` rows.
+    `used` are all its seconds.
     """
 
     family: str
@@ -74,6 +78,7 @@ class Sight:
     failed: bool = False
     spent: float = 0.0
     tried: int = 0
+    used: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,34 +132,38 @@ def _tasks(data: TrainingData, small: TrainingData, configurations: Mapping[str,
 
 def _in_turn(slot: LocalExecutor, folder: str, small: TrainingData, tasks: Sequence[Task], seconds: float) -> list[Sight]:
     """One family after the other; each has an even share of the time that is left."""
-    over, found = time.monotonic() + seconds, []
+    over, left, found = time.monotonic() + STRETCH * seconds, seconds, []
     for place, task in enumerate(tasks):
-        found.append(_sight(slot, folder, small, task, max(0.0, over - time.monotonic()) / (len(tasks) - place)))
+        families = len(tasks) - place
+        share, by_clock = max(0.0, left) / families, max(0.0, over - time.monotonic()) / families
+        found.append(_sight(slot, folder, small, task, min(share, by_clock), by_clock))
+        left -= found[-1].used
     return found
 
 
-def _sight(slot: LocalExecutor, folder: str, small: TrainingData, task: Task, seconds: float) -> Sight:
+def _sight(slot: LocalExecutor, folder: str, small: TrainingData, task: Task, seconds: float, by_clock: float) -> Sight:
     """The first look of a family is short and pays for loading its library; it counts only when there is no other."""
     looks: list[Look] = []
-    sight = Sight(task.family, task.params)
+    sight, over = Sight(task.family, task.params), time.monotonic() + by_clock
     if seconds < LEAST_SECONDS:
         return replace(sight, problem="its turn did not come in the time of the probe")
-    over = time.monotonic() + seconds
     for number, fold in enumerate([0, *range(len(small.folds))]):
         tried, began = len(small.folds[fold][0]), time.monotonic()
-        future = slot.submit(look, folder, replace(task, fold=fold), (SOFT if number else FIRST) * max(0.0, over - began))
+        left = seconds - sight.used
+        future = slot.submit(look, folder, replace(task, fold=fold), (SOFT if number else FIRST) * left)
         try:
-            seen = future.result(max(LEAST_SECONDS / 2, over - began))
+            seen = future.result(max(LEAST_SECONDS, over - began))
         except Late:
             slot.cancel(future)
             spent = time.monotonic() - began
             problem = f"did not end in {spent:.1f} s on {tried:,} rows"
-            return replace(sight, looks=tuple(looks), problem=problem, spent=spent, tried=tried)
+            return replace(sight, problem=problem, spent=spent / STRETCH, tried=tried, used=seconds)
         except Exception as error:  # any library may raise anything; the fit of a run would say the same
             reason = str(error) if isinstance(error, TrainyardError) else f"{type(error).__name__}: {error}"
             return replace(sight, problem=reason[:300], failed=True, tried=tried)
-        looks = [*looks, seen] if number > 1 else [replace(seen, prepare=seen.prepare or looks[0].prepare if looks else seen.prepare)]
-    return replace(sight, looks=tuple(looks))
+        looks = [*looks, seen] if number > 1 else [replace(seen, prepare=looks[0].prepare if looks else seen.prepare)]
+        sight = replace(sight, looks=tuple(looks), used=sight.used + seen.used)
+    return sight
 
 
 def resident(*, tell: Callable[[Any], None]) -> int:
@@ -166,37 +175,40 @@ def resident(*, tell: Callable[[Any], None]) -> int:
 
 def look(folder: str, task: Task, seconds: float, *, tell: Callable[[Any], None]) -> Look:
     """Fit one configuration on one part of the sample and say what it took; with no seconds it ends after its first round."""
-    workspace, began = Workspace(folder), time.monotonic()
+    clock = time.process_time if task.resources.device == "cpu" else time.monotonic
+    workspace, began = Workspace(folder), clock()
     data: TrainingData = workspace.get("rows")
     entry, (train, valid) = catalog.get("family", task.family), data.part(task.fold)
     needs = features.Needs.of(entry.facts, task.params)
     there = workspace.has(trials.recipe_name(task.fold, needs))
     _forget_peak()
     recipe, made, judged, _ = trials.prepared(workspace, data, task.fold, needs)
-    ready = time.monotonic()
-    rounds = _Rounds(ready, seconds)
+    ready = clock()
+    rounds = _Rounds(clock, seconds)
     model, _ = trials.fit_model(entry, task, data, recipe, made, rounds)
-    fitted = time.monotonic()
+    fitted = clock()
     model.predict_prepared(judged)
-    predict = (time.monotonic() - fitted) / max(1, len(valid))
-    prepare, begun, pace = None if there else ready - began, rounds.begun or fitted - ready, rounds.pace()
-    size, dense = _size(made) / max(1, len(train)), isinstance(made, np.ndarray)
-    return Look(len(train), prepare, fitted - ready, begun, pace, rounds.count, not rounds.cut, predict, size, dense, _peak(), _gpu_peak())
+    over = clock()
+    return Look(
+        rows=len(train), prepare=None if there else ready - began, seconds=fitted - ready, begun=rounds.begun or fitted - ready, pace=rounds.pace(),
+        rounds=rounds.count, whole=not rounds.cut, predict=(over - fitted) / max(1, len(valid)), row_bytes=_size(made) / max(1, len(train)),
+        dense=isinstance(made, np.ndarray), memory=_peak(), used=over - began, gpu=_gpu_peak(),
+    )  # fmt: skip
 
 
 class _Rounds:
     """Counts the rounds of a fit and asks it to end when its time is over."""
 
-    def __init__(self, began: float, seconds: float) -> None:
-        self._began, self._deadline = began, began + seconds
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock, self._began, self._seconds = clock, clock(), seconds
         self._first, self._last, self.begun, self.count, self.cut = 0, 0.0, 0.0, 0, False
 
     def __call__(self, iteration: int, score: float | None) -> bool:
-        now = time.monotonic()
+        spent = self._clock() - self._began
         if not self.count:
-            self._first, self.begun = iteration, now - self._began
-        self.count, self._last = iteration, now - self._began
-        self.cut = now >= self._deadline
+            self._first, self.begun = iteration, spent
+        self.count, self._last = iteration, spent
+        self.cut = spent >= self._seconds
         return self.cut
 
     def pace(self) -> float:

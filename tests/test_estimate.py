@@ -45,7 +45,7 @@ def said(estimate: Estimate) -> str:
 
 
 def test_it_counts_and_times_what_the_plan_asks_for(probed):
-    plan, estimate = probed
+    _, estimate = probed
     assert estimate.fits == (12 + 1) * 3 + MEMBERS
     assert set(estimate.seconds_per_fit) == set(FAMILIES) and all(0 < seconds < 600 for seconds in estimate.seconds_per_fit.values())
     assert f"{estimate.fits} fits" in said(estimate) and "12 trials" in said(estimate)
@@ -83,8 +83,8 @@ def test_a_plan_that_is_too_long_is_shortened(probed):
     plan = budget(plan, trials=5_000)
     whole = estimate.of(plan).seconds
     shorter = fitted(plan, estimate, seconds=whole / 10)
-    assert 0 < shorter.search.trials < 5_000 and estimate.of(shorter).seconds <= whole / 10 + 0.1
-    assert estimate.of(budget(plan, trials=shorter.search.trials + 1)).seconds > whole / 10 - 0.1
+    assert 0 < shorter.search.trials < 5_000 and estimate.of(shorter).seconds <= whole / 10
+    assert estimate.of(budget(plan, trials=shorter.search.trials + 1)).seconds > whole / 10
     assert shorter.families == plan.families and fitted(shorter, estimate, seconds=whole / 10) == shorter
     none = fitted(plan, estimate, seconds=0.001)
     assert (none.search.trials, none.search.seconds) == (None, 0.001)
@@ -114,7 +114,7 @@ def test_memory_that_no_family_left_out_would_mend_is_said():
 
 def test_a_family_that_fails_in_the_probe_is_said_and_the_others_are_measured():
     plan, table, schema = planned(houses(), "price", "linear", "lightgbm", trials=2)
-    plan = plan.change(recipe=[s.model_dump() for s in plan.recipe if s.step not in ("impute",)], families=[{"family": "linear"}, {"family": "lightgbm"}])
+    plan = plan.change(recipe=[s.model_dump() for s in plan.recipe if s.step != "impute"])
     table = table.assign(size=table["size"].mask(table.index % 3 == 0))
     estimate = estimated(plan, table, schema, seconds=PATIENT)
     assert "Linear model could not be fitted on the sample: " in said(estimate)
@@ -130,7 +130,7 @@ def test_a_family_that_does_not_end_in_its_time_is_said():
 def test_a_larger_table_is_reckoned_from_two_sizes():
     small, large = (planned(houses(n), "price", "linear", "lightgbm", trials=5) for n in (600, 60_000))
     of_small, of_large = (estimated(*planned, seconds=PATIENT) for planned in (small, large))
-    assert "400 rows that a fit learns from" in said(of_small) and "on 500 and 2,000 of 40,000 rows" in said(of_large)
+    assert "as a fit learns from, 400." in said(of_small) and "on 500 and 2,000 of 40,000 rows" in said(of_large)
     assert of_large.seconds > of_small.seconds and of_large.memory_bytes > of_small.memory_bytes
 
 
