@@ -96,7 +96,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run of a plan will take; everything in it is plain data. `seconds_per_fit` is by family, without those that failed.
+    """What a run of a plan will take; everything in it is plain data. `seconds_per_fit` is by family, without those that failed or had no turn.
 
     A budget in seconds ends in time whatever the fits cost: then `fits` says how many there is time for.
     """
@@ -179,9 +179,9 @@ def _cost(sight: Sight, rows: int, valid: int, seen: Sights, prepared: Mapping[s
     cost = replace(cost, **_memory(sight, rows, seen))
     if not last.rounds:
         return replace(cost, fixed=max(line(lambda look: look.seconds, learned), least) + predict)
-    pace, begun = line(lambda look: look.pace, learned), line(lambda look: max(0.0, look.begun - look.pace), learned)
+    pace, around = line(lambda look: look.pace, learned), line(lambda look: max(0.0, look.seconds - look.pace * look.rounds), learned)
     rate = sight.params.get("learning_rate") if facts.rounds else None
-    return replace(cost, fixed=begun + predict, pace=pace, rounds=_rounds(sight, facts, learned), rate=rate)
+    return replace(cost, fixed=around + predict, pace=pace, rounds=_rounds(sight, facts, learned), rate=rate)
 
 
 def _line(looks: Sequence[Look], of: Callable[[Look], float], rows: int) -> float:
@@ -290,7 +290,7 @@ def _each(plan: Plan, probe: Probe, turns: Sequence[Turns]) -> dict[str, float]:
         own = [turn for turn in turns if turn.family == cost.family]
         usual = catalog.get("family", cost.family).complete({})
         mean = sum(t.seconds * t.count for t in own) / sum(t.count for t in own) if own else cost.seconds(usual)
-        found |= {} if cost.failed else {cost.family: round(mean, 4)}
+        found |= {} if cost.failed or not mean else {cost.family: round(mean, 4)}
     return found
 
 

@@ -40,7 +40,7 @@ SPEEDS = ("fast", "medium", "slow")
 
 @dataclass(frozen=True)
 class Look:
-    """One fit on `rows` rows. `begun` is when its first round was over and `pace` the seconds of each further round.
+    """One fit on `rows` rows. `pace` are the seconds of each of its rounds but the first.
 
     Seconds are those of a core that does nothing else, `used` with all that the look did; on an accelerator those of the clock.
     `whole`: it ended by itself. `prepare` are the seconds of preparing the features, None when they were there already.
@@ -51,7 +51,6 @@ class Look:
     rows: int
     prepare: float | None
     seconds: float
-    begun: float
     pace: float
     rounds: int
     whole: bool
@@ -123,9 +122,9 @@ def _sample(data: TrainingData) -> TrainingData:
 
 
 def _tasks(data: TrainingData, small: TrainingData, configurations: Mapping[str, dict[str, Any]], device: str) -> list[Task]:
-    """One per family, quick ones first, each where the run would fit it."""
+    """One per family, quick ones first and networks, whose library loads slowly, last; each where the run would fit it."""
     entries = [catalog.get("family", name) for name in configurations]
-    entries.sort(key=lambda entry: SPEEDS.index(entry.facts.speed))
+    entries.sort(key=lambda entry: (SPEEDS.index(entry.facts.speed), entry.facts.device == "any"))
     places = [Resources(1, data.plan.seed, device_for(entry, device, len(data.rows))) for entry in entries]
     return [Task(i, entry.name, configurations[entry.name], 0, place) for i, (entry, place) in enumerate(zip(entries, places, strict=True))]
 
@@ -146,7 +145,7 @@ def _sight(slot: LocalExecutor, folder: str, small: TrainingData, task: Task, se
     looks: list[Look] = []
     sight, over = Sight(task.family, task.params), time.monotonic() + by_clock
     if seconds < LEAST_SECONDS:
-        return replace(sight, problem="its turn did not come in the time of the probe")
+        return replace(sight, problem="had no turn in the time of the probe")
     for number, fold in enumerate([0, *range(len(small.folds))]):
         tried, began = len(small.folds[fold][0]), time.monotonic()
         left = seconds - sight.used
@@ -190,7 +189,7 @@ def look(folder: str, task: Task, seconds: float, *, tell: Callable[[Any], None]
     model.predict_prepared(judged)
     over = clock()
     return Look(
-        rows=len(train), prepare=None if there else ready - began, seconds=fitted - ready, begun=rounds.begun or fitted - ready, pace=rounds.pace(),
+        rows=len(train), prepare=None if there else ready - began, seconds=fitted - ready, pace=rounds.pace(),
         rounds=rounds.count, whole=not rounds.cut, predict=(over - fitted) / max(1, len(valid)), row_bytes=_size(made) / max(1, len(train)),
         dense=isinstance(made, np.ndarray), memory=_peak(), used=over - began, gpu=_gpu_peak(),
     )  # fmt: skip
