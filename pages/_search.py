@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _judged, _plan, _ui
+from pages import _estimate, _judged, _plan, _ui
 from pipeline import TrainyardError, entries, entry, grid_sizes
 
 if TYPE_CHECKING:
@@ -60,8 +60,11 @@ def _combinations(plan: Plan, search: dict[str, Any], trials: Sequence[TrialReco
     if took:
         mean = sum(took) / len(took)
         word = f"At {_ui.duration(mean)} a trial, the mean of the latest run, all of them take about {_ui.duration(mean * total)}."
+    elif probed := _estimate.trial_seconds(plan):
+        one = sum(size * probed.get(name, 0) for name, size in sizes.items())
+        word = f"Going by the probe, all of them take about {_ui.duration(one)} on one core."
     else:
-        word = "How long they take is not known before a first run of these families."
+        word = "How long they take is not known before a first run of these families, or an estimate on the Models page."
     st.info(f"{_ui.md(each)}. {word}", icon=":material/grid_on:", title=f"{total:,} combinations")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _balance, _plan, _split, _ui
+from pages import _balance, _estimate, _plan, _split, _ui
 from pipeline import TrainyardError, entries, entry
 
 _ui.guard()
@@ -108,4 +108,6 @@ with problems_here:
         _ui.failure(st.session_state.pop("refused"))
     elif problems:
         _ui.show_problems(problems)
+with right:
+    _estimate.card(at, plan, bool(problems))
 start(plan, at.dataset.rows, bool(problems))

@@ -13,6 +13,7 @@ from typing import Any
 
 _HOMES = {
     "Course": "pipeline.curves",
+    "Estimate": "pipeline.estimate",
     "ImportReport": "pipeline.data",
     "ModelVersion": "pipeline.store",
     "Outcome": "pipeline.run",
@@ -29,8 +30,10 @@ _HOMES = {
     "ensure_worker": "pipeline.worker",
     "entries": "pipeline.catalog",
     "entry": "pipeline.catalog",
+    "estimated": "pipeline.estimate",
     "execute": "pipeline.run",
     "export_model": "pipeline.export",
+    "fitted": "pipeline.estimate",
     "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
     "preview": "pipeline.features",

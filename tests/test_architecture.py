@@ -32,6 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"catalog", "device", "errors"},
     "evaluate": {"catalog", "errors"},
     "balance": {"catalog", "errors"},
+    "probe": {"catalog", "features", "trials", "executor", "models", "workspace", "errors"},
+    "estimate": {"catalog", "device", "features", "models", "plan", "probe", "run", "schedule", "search", "strategies", "trials", "data", "errors"},
     "nested": {"run", "evaluate", "data", "plan", "catalog", "errors"},
     "trials": {"catalog", "data", "features", "models", "balance", "evaluate", "predictor", "plan", "device", "workspace", "errors"},
     "strategies": {"catalog", "plan", "errors"},
