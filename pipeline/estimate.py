@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONG = 600.0  # seconds: what takes longer is offered shorter
 LEAST_GROWING = 0.25  # of the time on the sample grows with the rows, whatever two short looks say
-ROUNDS_GROW = 0.3  # more rows bear more rounds: with this power of their number (measured on adult, 2,000 to 30,000 rows)
+ROUNDS_GROW = 0.3  # more rows bear more rounds: with this power of their number (measured on adult, 500 to 2,000 rows)
 USUAL_STEPS = 15.0  # rounds times learning rate of a booster that stops early, where the probe has not seen its end
 USUAL_EPOCHS = 40
 AROUND_FIT = 0.03  # seconds in its slot: reading what it needs, scoring, writing the model (measured on 240 rows, 100 fits)
