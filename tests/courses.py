@@ -38,14 +38,13 @@ def searched(store: Store, run_id: str, count: int = 24) -> None:
     lease = store.claim("test", run_id)
     space = {"lightgbm": [p for p in entry("family", "lightgbm").params if p.tune]}
     base = {"fold_scores": (0.5,), "seconds": 2.0, "state": "complete", "message": ""}
-    store.add_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), **base}, {})
+    store.put_trial(lease, {"number": 0, "family": "baseline", "params": {}, "score": 0.5, "interval": (0.5, 0.5), **base})
     drawn = propose_many(entry("strategy", "random").make, space, [], 0, count)
     for number, (family, params) in enumerate(drawn, 1):
         score = 0.95 - 0.1 * position(space["lightgbm"][0], params[space["lightgbm"][0].name]) ** 2
-        store.add_trial(
+        store.put_trial(
             lease,
             {"number": number, "family": family, "params": params, "score": score, "interval": (score - 0.02, score + 0.02), **base},
-            {},
         )
     store.fail(lease, "Stopped.", "Resume it.", "", state="cancelled")
 

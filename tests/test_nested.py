@@ -23,8 +23,8 @@ def asked(frame: pd.DataFrame, target: str, **split: object) -> tuple[Plan, pd.D
 def test_each_outer_fold_is_chosen_for_and_scored(task: str) -> None:
     make, target = TABLES[task]
     plan, table, schema = asked(make(), target)
-    trials: list[int] = []
-    got = nested_score(plan, table, schema, on_event=lambda kind, payload: trials.append(1) if kind == "trial" else None)
+    trials: list[int] = []  # a trial is told at each of its folds
+    got = nested_score(plan, table, schema, on_event=lambda kind, payload: trials.append(payload["number"]) if kind == "trial_started" else None)
     assert len(got.scores) == len(got.selected) == 3 and got.families == ("linear",) * 3
     assert len(trials) == 3 * 3, "the baseline and two of the six trials in each of three folds"
     assert got.interval[0] < got.score < got.interval[1] and got.score == pytest.approx(np.mean(got.scores))
