@@ -6,6 +6,7 @@ not the number of sockets. torch is imported only when an accelerator is plausib
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import shutil
@@ -90,6 +91,14 @@ def memory() -> tuple[int, int]:
     if limited is None:
         return whole.total, whole.available
     return min(whole.total, limited[0]), min(whole.available, limited[1])
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where its C library keeps it otherwise (glibc): a table's text is freed in small pieces."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def devices() -> list[Device]:

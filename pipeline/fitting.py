@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import catalog, trials
 from pipeline.errors import WorkerDied
-from pipeline.executor import Executor, Interrupted
+from pipeline.executor import FORKS, Executor, Interrupted
 from pipeline.schedule import Schedule
 from pipeline.trials import REFIT, Fit, Tally, Task
 from pipeline.workspace import Workspace
@@ -66,6 +66,8 @@ class Fitting:
                 self.executor.cancel(pending)
         for future in wait(self._open).done:
             self._take(future, *self._open.pop(future))
+        if FORKS:  # where a fresh process is a matter of milliseconds
+            self.executor.rest()
 
     def _go_on(self) -> None:
         clock = self.schedule.clock

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from pipeline import catalog, executor, explain, features, results
 from pipeline.data import infer
 from pipeline.data.schema import Column, Schema
 from pipeline.data.splits import divide
-from pipeline.device import choose
+from pipeline.device import choose, give_back_memory
 from pipeline.errors import PlanError
 from pipeline.fitting import Fitting, Journal
 from pipeline.models import Resources
@@ -129,6 +129,8 @@ def execute(
     data, holdout = prepare(plan, table, schema, journal.warn)
     with _space(workspace) as space:
         data.save(space)
+        data = replace(data, table=data.table.iloc[: results.MEASURED_ROWS])  # the rest is on the disk
+        give_back_memory()
         schedule = _schedule(data, holdout, slots, space, started, should_stop or (lambda: False))
         Fitting(schedule, space, slots, journal).run()
         outcome = _outcome(schedule, holdout, schema, space, journal, explained)
@@ -176,9 +178,9 @@ def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Worksp
     evaluation["ensemble"] = members.weighed
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
-        best = single.tallies[0]
+        best, whole = single.tallies[0], replace(data, table=space.get("table"))
         models = {fold: results.load_model(space, fit, recipes, len(data.classes)) for fold, fit in best.folds.items()}
-        evaluation["importance"] = explain.permutation_importance(data, models)
+        evaluation["importance"] = explain.permutation_importance(whole, models)
     rows = {"train": data.rows, "holdout": holdout.rows, "folds": [data.rows[valid] for _, valid in data.folds]}
     board = results.leaderboard(plan, data, trials)
     predictor, fast = (result.predictor for result in offered)

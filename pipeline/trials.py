@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import balance, catalog, evaluate, features
-from pipeline.device import cores
+from pipeline.device import cores, give_back_memory
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
 from pipeline.plan import Plan
@@ -172,6 +172,7 @@ def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
         seconds = round(time.monotonic() - started, 3)
         made = Fit(task.number, task.family, task.fold, task.key, "failed", seconds, message=reason[:500], repeat=task.repeat)
     workspace.put(f"fit-{task.key}", made)
+    give_back_memory()
     return made
 
 
@@ -259,6 +260,8 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     latency = (time.monotonic() - asked) / len(judged) * 1000
     workspace.put_matrix(f"{name}-valid", made[:0] if not len(valid) else made)
     workspace.put(name, (recipe, latency))
+    del table, made
+    give_back_memory()
 
 
 class _Rounds:
