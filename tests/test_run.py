@@ -201,7 +201,7 @@ def test_random_labels_give_no_score() -> None:
 
 def test_many_columns_of_noise_give_no_score() -> None:
     rng = np.random.default_rng(0)
-    outcome = train(noise({f"c{i}": rng.normal(size=400).round(3) for i in range(2_000)}), "left", budget_trials=1, families=["linear"])
+    outcome = train(noise({f"c{i}": rng.normal(size=400).round(3) for i in range(1_000)}), "left", budget_trials=1, families=["linear"])
     assert out_of_fold(outcome) == pytest.approx(0.5, abs=0.05)
 
 

@@ -12,7 +12,7 @@ from pipeline import catalog, features
 from pipeline.data import infer
 from pipeline.errors import PlanError
 from pipeline.features import Needs
-from pipeline.features.words import TextScores
+from pipeline.features.words import TextShort
 from pipeline.plan import Plan, StepSpec
 
 NEEDS = [
@@ -79,7 +79,7 @@ def test_the_text_scores_of_training_rows_come_from_models_that_have_not_seen_th
     rng = np.random.default_rng(0)
     notes = pd.DataFrame({"note": [" ".join(rng.choice([f"word{i}" for i in range(900)], 6)) + f" only{row}" for row in range(400)]})
     y = rng.permutation(np.repeat([0, 1], 200))
-    scores = TextScores()
+    scores = TextShort()
     training = scores.fit_transform(notes, y)[:, 0]
     assert roc_auc_score(y, training) == pytest.approx(0.5, abs=0.08)
     assert roc_auc_score(y, scores.transform(notes)[:, 0]) > 0.95, "the model of all training rows has seen them"
@@ -90,7 +90,7 @@ def test_text_that_says_something_scores_in_training_as_on_new_rows(kind: str) -
     rng = np.random.default_rng(1)
     y = rng.integers(0, 3 if kind == "multiclass" else 2, 300)
     notes = pd.DataFrame({"note": [f"{('calm', 'storm', 'fog')[k]} on day {i}" for i, k in enumerate(y)]})
-    scores = TextScores()
+    scores = TextShort()
     training = scores.fit_transform(notes[:200], y[:200].astype(float) if kind == "regression" else y[:200])
     new = scores.transform(notes[200:])
     assert training.shape[1] == new.shape[1] == (3 if kind == "multiclass" else 1)
