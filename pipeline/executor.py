@@ -391,14 +391,15 @@ def serve(connection: Connection) -> None:
     """The life of a slot: do what comes in, tell what it says on the way, answer with the result or the error."""
     while True:
         try:
-            function, args = pickle.loads(connection.recv_bytes())
+            asked = connection.recv_bytes()
         except EOFError:
             return
-        _send(connection, *_done(function, args, partial(_send, connection, "told")))
+        _send(connection, *_done(asked, partial(_send, connection, "told")))
 
 
-def _done(function: Callable[..., Any], args: tuple, tell: Tell) -> tuple[str, Any]:
+def _done(asked: bytes, tell: Tell) -> tuple[str, Any]:
     try:
+        function, args = pickle.loads(asked)
         return "done", function(*args, tell=tell)
     except MemoryError:
         raise  # this process is in no state to go on; its death is retried, then told
