@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.accuracy import held_out
 from pipeline import evaluate
 
 BARS = {"adult": 0.925, "soybean": 0.32, "cal_housing": 48_500}
@@ -40,7 +40,7 @@ def main() -> int:
 
 def journey(entry: dict, folder: Path, budget: float) -> str:
     frame = pd.read_csv(folder / entry["file"])
-    test = held_out(frame[entry["target"]], entry["task"])
+    test = held_out(frame[entry["target"]], entry["task"], seed=0)
     with tempfile.TemporaryDirectory() as work:
         train_file, test_file, out = (Path(work) / name for name in ("train.csv", "test.csv", "out.csv"))
         frame[~test].to_csv(train_file, index=False)
@@ -57,17 +57,6 @@ def journey(entry: dict, folder: Path, budget: float) -> str:
     best = said["leaderboard"][0]["family"]
     around = f"{low:.5g} to {high:.5g}"
     return f"{entry['name']:14} {entry['metric']:9} {value:14.5g} {said['holdout']:15.5g} {around:>22} {best:>12} {took:7.1f}{bar}"
-
-
-def held_out(target: pd.Series, task: str) -> np.ndarray:
-    rng, test = np.random.RandomState(0), np.zeros(len(target), bool)
-    if task == "regression":
-        test[rng.permutation(len(target))[: len(target) // 4]] = True
-        return test
-    for label in sorted(set(target.astype(str))):
-        rows = rng.permutation(np.flatnonzero(target.astype(str) == label))
-        test[rows[: max(1, round(len(rows) * 0.25))]] = True
-    return test
 
 
 def score(entry: dict, truth: pd.Series, predicted: pd.DataFrame) -> float:

@@ -81,9 +81,6 @@ class InlineExecutor:
         """What this process uses now."""
         return _usage(self._watched)
 
-    def interrupt(self) -> None:
-        """Nothing is under way between two calls."""
-
     def close(self) -> None:
         """Nothing to end."""
 
