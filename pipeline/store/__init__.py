@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, TrialRecord
+from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, Template, TrialRecord
 from pipeline.store.store import Store
 
-__all__ = ["Dataset", "Event", "Lease", "ModelVersion", "Run", "Store", "TrialRecord"]
+__all__ = ["Dataset", "Event", "Lease", "ModelVersion", "Run", "Store", "Template", "TrialRecord"]

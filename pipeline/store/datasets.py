@@ -1,4 +1,4 @@
-"""Datasets: immutable versions of tables, with the drafts and quality reports that belong to them."""
+"""Datasets: immutable versions of tables, with the quality reports that belong to them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from pipeline.errors import NotFound
-from pipeline.plan import Plan
 from pipeline.store.artifacts import Artifacts
 from pipeline.store.engine import Database
 from pipeline.store.records import Dataset, checked_name, plain
-from pipeline.store.rows import DatasetRow, DraftRow, QualityRow, to_dataset
+from pipeline.store.rows import DatasetRow, QualityRow, to_dataset
 
 
 class Datasets:
@@ -51,7 +50,7 @@ class Datasets:
 
     def get(self, dataset_id: str) -> Dataset:
         with self._database.read() as session:
-            return to_dataset(_row(session, dataset_id), self._artifacts.load)
+            return to_dataset(dataset_row(session, dataset_id), self._artifacts.load)
 
     def listed(self, name: str | None) -> list[Dataset]:
         query = select(DatasetRow).order_by(col(DatasetRow.seq).desc())
@@ -60,19 +59,9 @@ class Datasets:
         with self._database.read() as session:
             return [to_dataset(row, self._artifacts.load) for row in session.exec(query)]
 
-    def save_draft(self, dataset_id: str, plan: Plan) -> None:
-        with self._database.write() as session:
-            _row(session, dataset_id)
-            session.merge(DraftRow(dataset_id=dataset_id, plan=plan.model_dump_json(), saved=time.time()))
-
-    def draft(self, dataset_id: str) -> Plan | None:
-        with self._database.read() as session:
-            row = session.get(DraftRow, dataset_id)
-        return Plan.parse(row.plan) if row else None
-
     def save_quality(self, dataset_id: str, target: str | None, report: dict[str, Any]) -> None:
         with self._database.write() as session:
-            _row(session, dataset_id)
+            dataset_row(session, dataset_id)
             session.merge(QualityRow(dataset_id=dataset_id, target=_key(target), report=plain(report), saved=time.time()))
 
     def quality(self, dataset_id: str, target: str | None) -> dict[str, Any] | None:
@@ -91,7 +80,7 @@ def _key(target: str | None) -> str:
     return "" if target is None else target
 
 
-def _row(session: Session, dataset_id: str) -> DatasetRow:
+def dataset_row(session: Session, dataset_id: str) -> DatasetRow:
     row = session.exec(select(DatasetRow).where(DatasetRow.id == dataset_id)).first()
     if row is None:
         raise NotFound(f"There is no dataset {dataset_id!r}.", "Choose one on the Data page.")

@@ -67,16 +67,16 @@ class Database:
             return found + [f"{row[0]}: a reference to {row[2]} leads nowhere" for row in connection.execute(text("PRAGMA foreign_key_check"))]
 
     def _prepare(self) -> None:
-        """Create the tables, or see that they are ours. The journal mode is a property of the file, so it is set once."""
+        """Create the tables that are not there, or see that they are ours. The journal mode is a property of the file, so it is set once."""
         with self._engine.connect().execution_options(wait=None) as connection:
-            if self._version(connection) == SCHEMA_VERSION:
+            if self._version(connection) == SCHEMA_VERSION and not _lacking(connection):
                 return
             connection.rollback()
             connection.connection.driver_connection.execute(f"PRAGMA journal_mode={JOURNAL}")
         with self._engine.execution_options(wait=WAIT_SECONDS).connect() as connection, connection.begin():
-            if self._version(connection) == 0:  # another process may have been quicker
-                Row.metadata.create_all(connection)
-                connection.execute(text(f"PRAGMA user_version={SCHEMA_VERSION}"))
+            self._version(connection)
+            Row.metadata.create_all(connection)  # those that are not there: another process may have been quicker
+            connection.execute(text(f"PRAGMA user_version={SCHEMA_VERSION}"))
         self.path.chmod(0o600)
 
     def _version(self, connection: Connection) -> int:
@@ -96,6 +96,11 @@ def database(path: Path) -> Database:
         if key not in _databases or not path.exists():
             _databases[key] = Database(path)
         return _databases[key]
+
+
+def _lacking(connection: Connection) -> set[str]:
+    """Tables that came with a newer Trainyard than the one that made this database."""
+    return set(Row.metadata.tables) - set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
 
 
 def _engine(path: Path) -> Engine:

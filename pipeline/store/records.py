@@ -50,6 +50,15 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Template:
+    """A recipe kept by name; `recipe` is what `pipeline.Recipe` parses."""
+
+    name: str
+    recipe: dict[str, Any]
+    saved: datetime
+
+
+@dataclass(frozen=True)
 class Run:
     """Doing a plan once. `progress` is 0 to 1; `best` is what the run says of its best trial so far.
 

@@ -19,7 +19,7 @@ from sqlmodel import Field, SQLModel
 from pipeline.data.schema import Schema
 from pipeline.plan import Plan
 from pipeline.store.pulse import Pulse
-from pipeline.store.records import Dataset, Event, ModelVersion, Run, TrialRecord
+from pipeline.store.records import Dataset, Event, ModelVersion, Run, Template, TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,25 @@ class DraftRow(Row, table=True):
     __tablename__ = "draft"
     dataset_id: str = Field(primary_key=True, foreign_key="dataset.id")
     plan: str
+    saved: float
+
+
+class FormerDraftRow(Row, table=True):
+    """What a draft was before, compressed; `changed` are the parts of the plan that differ from what replaced it."""
+
+    __tablename__ = "former_draft"
+    __table_args__ = (Index("former_draft_stack", "dataset_id", "redo", "seq"),)
+    seq: int | None = Field(default=None, primary_key=True)
+    dataset_id: str = Field(foreign_key="dataset.id")
+    redo: bool
+    plan: bytes
+    changed: list = Field(sa_type=JSON)
+
+
+class TemplateRow(Row, table=True):
+    __tablename__ = "template"
+    name: str = Field(primary_key=True)
+    recipe: dict = Field(sa_type=JSON)
     saved: float
 
 
@@ -196,7 +215,7 @@ def _moment_or_none(seconds: float | None) -> datetime | None:
 
 # Plans, schemas and reports are frozen: pages poll the same few, and parsing a wide one again takes milliseconds.
 @lru_cache(maxsize=256)
-def _plan(text: str) -> Plan:
+def to_plan(text: str) -> Plan:
     return Plan.parse(text)
 
 
@@ -218,10 +237,14 @@ def to_dataset(row: DatasetRow, read: Callable[[str], pd.DataFrame]) -> Dataset:
     return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created), _read=lambda: read(sha))
 
 
+def to_template(row: TemplateRow) -> Template:
+    return Template(row.name, row.recipe, moment(row.saved))
+
+
 def to_run(row: RunRow) -> Run:
     same = ("id", "dataset_id", "fingerprint", "state", "phase", "progress", "eta_seconds", "best", "message", "hint", "code", "attempt")
     times = {name: _moment_or_none(getattr(row, name)) for name in ("created", "started", "finished", "heartbeat")}
-    return Run(plan=_plan(row.plan), trials_done=row.trials_done, **{name: getattr(row, name) for name in same}, **times)
+    return Run(plan=to_plan(row.plan), trials_done=row.trials_done, **{name: getattr(row, name) for name in same}, **times)
 
 
 def to_trial(row: TrialRow) -> TrialRecord:

@@ -11,10 +11,11 @@ from typing import Any
 from pipeline.plan import Plan
 from pipeline.store.artifacts import GRACE_SECONDS, Artifacts, Format
 from pipeline.store.datasets import Datasets
+from pipeline.store.drafts import Drafts
 from pipeline.store.engine import database
 from pipeline.store.journal import Journal
 from pipeline.store.models import Models
-from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, State, TrialRecord
+from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, State, Template, TrialRecord
 from pipeline.store.runs import Runs
 from pipeline.store.workers import Workers
 
@@ -34,6 +35,7 @@ class Store:
         self._database = database(self.home / "trainyard.db")
         self._artifacts = Artifacts(self._database, self.home)
         self._datasets = Datasets(self._database, self._artifacts)
+        self._drafts = Drafts(self._database)
         self._journal = Journal(self._database, self._artifacts)
         self._runs = Runs(self._database, self._journal)
         self._models = Models(self._database, self._artifacts)
@@ -65,11 +67,39 @@ class Store:
         return self._datasets.listed(name)
 
     def save_draft(self, dataset_id: str, plan: Plan) -> None:
-        """Remember the plan that a person is working on for that dataset."""
-        self._datasets.save_draft(dataset_id, plan)
+        """Remember the plan that a person is working on for that dataset; what it was before can be had again by `undo_draft`."""
+        self._drafts.save(dataset_id, plan)
 
     def draft(self, dataset_id: str) -> Plan | None:
-        return self._datasets.draft(dataset_id)
+        return self._drafts.get(dataset_id)
+
+    def undo_draft(self, dataset_id: str) -> Plan | None:
+        """Take back the last change of the draft and return what it is now; None when there is nothing to take back."""
+        return self._drafts.turn(dataset_id, redo=False)
+
+    def redo_draft(self, dataset_id: str) -> Plan | None:
+        """Make the change again that was taken back last."""
+        return self._drafts.turn(dataset_id, redo=True)
+
+    def turns(self, dataset_id: str) -> tuple[list[str] | None, list[str] | None]:
+        """Which parts of the plan an undo and a redo would change; None where there is nothing to undo or redo."""
+        return self._drafts.turns(dataset_id)
+
+    def keep_template(self, name: str, recipe: dict[str, Any]) -> Template:
+        """Keep a recipe by name, in the place of the one of that name. Raises StoreError for a name that cannot be one."""
+        return self._drafts.keep_template(name, recipe)
+
+    def templates(self) -> list[Template]:
+        """By name."""
+        return self._drafts.templates()
+
+    def template(self, name: str) -> Template:
+        """Raises UnknownName with the near misses."""
+        return self._drafts.template(name)
+
+    def delete_template(self, name: str) -> None:
+        """Raises NotFound."""
+        self._drafts.delete_template(name)
 
     def save_quality(self, dataset_id: str, target: str | None, report_json: dict[str, Any]) -> None:
         self._datasets.save_quality(dataset_id, target, report_json)
