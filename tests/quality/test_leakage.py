@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.data import infer
 from pipeline.quality import check
-from pipeline.quality.leakage import _area
+from pipeline.quality.alone import area
 
 ROWS = 2_000
 
@@ -139,4 +139,4 @@ def test_the_area_under_the_curve_is_scikit_learns():
 
     rng = np.random.default_rng(0)
     y, score = (rng.random(500) < 0.3).astype(float), rng.integers(0, 20, 500) / 20
-    assert _area(y, score) == pytest.approx(roc_auc_score(y, score))
+    assert area(y, score) == pytest.approx(roc_auc_score(y, score))
