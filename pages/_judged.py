@@ -67,7 +67,7 @@ def judged(at: _ui.Current) -> Judged:
         st.stop()
     with _ui.shown():
         evaluation, board = _results(str(_ui.store().home), at.run.id, at.run.attempt)
-    if not evaluation:
+    if not evaluation or at.run.analysis:
         word = _ui.STATES[at.run.state][0].lower()
         _ui.empty(
             "This run has no model", f"It ended {word}. {_ui.md(at.run.message)}", "pages/runs.py", "See what happened", run=at.run.id
@@ -78,7 +78,8 @@ def judged(at: _ui.Current) -> Judged:
 
 def finished_runs(at: _ui.Current) -> list[Run]:
     """The dataset's runs that ended with a model or may have, newest first."""
-    return [run for run in _ui.store().runs(dataset_id=at.dataset.id) if run.state in ("done", "cancelled") and run.best]
+    runs = _ui.store().runs(dataset_id=at.dataset.id, analyses=False)
+    return [run for run in runs if run.state in ("done", "cancelled") and run.best]
 
 
 def pick_run(at: _ui.Current) -> None:

@@ -78,7 +78,7 @@ def story(run: Run) -> Story:
     return kept
 
 
-def draw(run_id: str, polled: bool, view: str = SCORES) -> None:
+def draw(run_id: str, polled: bool, view: str | None = SCORES) -> None:
     """The whole of a run, with one of the views. Drawn by one fragment; when the run has ended it asks for one full rerun, which ends the polling."""
     with _ui.shown():
         run = _ui.store().run(run_id)
@@ -88,16 +88,17 @@ def draw(run_id: str, polled: bool, view: str = SCORES) -> None:
     head(run, told)
     if run.state in ("failed", "interrupted", "cancelled"):
         ending(run)
-    facts(run, told)
-    _course.strip(told.course)
-    body(run, told, view)
+    if not run.analysis:  # what an analysis found is shown on the page that asked
+        facts(run, told)
+        _course.strip(told.course)
+        body(run, told, view)
     if warnings := [*told.warnings, *_course.alarms(told.course)]:
         st.warning("  \n".join(map(_ui.md, warnings)), icon=":material/warning:")
     with st.expander("Log", key="log", icon=":material/notes:"):
         st.code("\n".join(told.log) or "Nothing yet.", language=None, height=280)
 
 
-def body(run: Run, told: Story, view: str) -> None:
+def body(run: Run, told: Story, view: str | None) -> None:
     """One view at a time: only what is open is computed."""
     if view == CURVES:
         _course.curves(run, told.course)
@@ -135,7 +136,9 @@ def _now(run: Run, told: Story) -> str:
         quiet = _age(run.heartbeat) if run.heartbeat else 0
         return f"The worker has not been heard of for {quiet:.0f} s" if quiet > STALLED_SECONDS else told.doing or "Starting"
     seconds = (run.finished - run.started).total_seconds() if run.finished and run.started else None
-    return f"{run.trials_done} trials in {_ui.duration(seconds)}" if run.state == "done" else run.message
+    if run.state != "done":
+        return run.message
+    return f"{_ui.analysis_title(run.analysis) if run.analysis else f'{run.trials_done} trials'} in {_ui.duration(seconds)}"
 
 
 def _remaining(run: Run) -> str:

@@ -98,7 +98,7 @@ def current() -> Current:
 
 
 def _latest(dataset_id: str) -> Run | None:
-    runs = store().runs(dataset_id=dataset_id, limit=20)
+    runs = store().runs(dataset_id=dataset_id, limit=20, analyses=False)
     return next((run for run in runs if run.state == "done"), runs[0] if runs else None)
 
 
@@ -242,6 +242,11 @@ def badge(run: Run) -> None:
 def metric_title(name: str) -> str:
     """The title of a metric, or its name where this installation lacks it; markdown."""
     return md(next((found.title for found in entries("metric") if found.name == name), name))
+
+
+def analysis_title(name: str) -> str:
+    """The title of an analysis as plain text, or its name where this installation lacks it."""
+    return next((found.title for found in entries("analysis") if found.name == name), name)
 
 
 def cards(facts: Iterable[tuple]) -> None:

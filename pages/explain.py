@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _judged, _ui
+from pages import _charts, _judged, _ui, _worth
 
 _ui.guard()
 
@@ -97,4 +97,6 @@ with left:
 with right:
     summary(rows, judged)
     table(rows)
+if at.plan is not None:
+    _worth.section(at)
 _ui.next_step("The model makes sense: keep it under a name.", "pages/registry.py", "Keep this model", run=judged.run.id)

@@ -65,6 +65,8 @@ def run_table(runs: list, key: str) -> None:
 
 
 def best(run) -> str:
+    if run.analysis:
+        return _ui.md(_ui.analysis_title(run.analysis))
     if not run.best or run.best.get("score") is None:
         return _ui.md(run.message[:60])
     return f"{_ui.metric_title(run.plan.metric)} **{run.best['score']:.4g}**"

@@ -19,9 +19,9 @@ def one(run) -> None:
             _ui.link("pages/tuning.py", "Study its trials", icon=":material/tune:", run=run.id)
         st.space("stretch")
         # Outside the polling fragment: a control that is drawn anew every second loses clicks.
-        view = st.segmented_control(
+        view = None if run.analysis else st.segmented_control(
             "View", _live.VIEWS, default=_live.SCORES, required=True, key="show", bind="query-params", label_visibility="collapsed"
-        )
+        )  # fmt: skip
         _live.buttons(run)
     st.fragment(_live.draw, run_every=1 if run.active else None)(run.id, run.active, view)
     if run.state in ("done", "cancelled") and run.best:
@@ -41,6 +41,7 @@ def row(run, names: dict[str, str]) -> dict:
     seconds = (run.finished - run.started).total_seconds() if run.finished and run.started else None
     return {
         "State": _ui.STATES[run.state][0], "Dataset": names.get(run.dataset_id, "deleted"), "Target": run.plan.target,
+        "What": _ui.analysis_title(run.analysis) if run.analysis else "Training",
         "Best": _judged.family_title(best["family"]) if best.get("family") else "", "Metric": _judged.metric_title(run.plan.metric),
         "Score": best.get("score"), "Trials": run.trials_done, "Time": _ui.duration(seconds), "Started": _ui.ago(run.created), "Run": run.id[:6],
     }  # fmt: skip

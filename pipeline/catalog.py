@@ -24,6 +24,7 @@ PROVIDERS = {
     "pruner": "pipeline.strategies",
     "balance": "pipeline.balance",
     "export": "pipeline.export",
+    "analysis": "pipeline.analyses",
 }
 
 

@@ -117,6 +117,13 @@ class Search(Part):
         return self.seconds is None
 
 
+class Analysis(Part):
+    """A question about the dataset, asked instead of training: an analysis of the catalogue and its parameters."""
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
 class Problem(Part):
     """Why a plan cannot be carried out, and the page that mends it."""
 
@@ -141,6 +148,7 @@ class Plan(Part):
     balance: Balance = Balance()
     families: tuple[FamilySpec, ...] = ()
     search: Search = Search(seconds=60)
+    analysis: Analysis | None = None
     seed: int = Field(0, ge=0, lt=2**31)
 
     @classmethod
@@ -206,6 +214,16 @@ class Plan(Part):
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON: equal plans have equal fingerprints, whatever wrote them."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def asking(self, analysis: str, **params: Any) -> Plan:
+        """This plan as a question: a run of it carries out that analysis of the catalogue instead of training."""
+        entry = catalog.get("analysis", analysis)
+        entry.complete(params)
+        return self.model_copy(update={"analysis": Analysis(name=entry.name, params=params)})
+
+    def training(self) -> Plan:
+        """This plan without a question: what a run of it would train."""
+        return self.model_copy(update={"analysis": None})
 
     def accept(self, fixes: Iterable[Fix]) -> Plan:
         """This plan with those fixes; one that is accepted already, or that touches the target, changes nothing."""
@@ -346,6 +364,8 @@ def _name_problems(plan: Plan) -> list[Problem]:
     asked += [("pruner", plan.search.pruner, plan.search.pruner_params, "tuning")]
     asked += [("family", f.family, f.params, "tuning") for f in plan.search.enqueued]
     asked += [("balance", plan.balance.method, plan.balance.params, "models")]
+    if plan.analysis:
+        asked.append(("analysis", plan.analysis.name, plan.analysis.params, "quality"))
     found = []
     for kind, name, params, page in asked:
         try:

@@ -34,6 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "balance": {"catalog", "errors"},
     "probe": {"catalog", "features", "trials", "executor", "models", "workspace", "errors"},
     "estimate": {"catalog", "device", "features", "models", "plan", "probe", "run", "schedule", "search", "strategies", "trials", "data", "errors"},
+    "measure": {"run", "trials", "features", "evaluate", "executor", "models", "workspace", "device", "data", "plan", "catalog", "errors"},
+    "analyses": {"measure", "executor", "quality", "features", "evaluate", "data", "plan", "catalog", "errors"},
     "nested": {"run", "evaluate", "data", "plan", "catalog", "errors"},
     "trials": {"catalog", "data", "features", "models", "balance", "evaluate", "predictor", "plan", "device", "workspace", "errors"},
     "strategies": {"catalog", "plan", "errors"},
@@ -55,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
-    "worker": {"store", "run", "nested", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
+    "worker": {"store", "run", "nested", "analyses", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
     "__main__": {
         "store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
     },

@@ -187,6 +187,19 @@ def test_importance_in_plain_words(finished):
     assert set(at.dataframe[0].value["Column"]) == {EVIL, "size", "town"}
 
 
+def test_an_analysis_is_asked_for_watched_and_read_where_it_was_asked(finished):
+    at = opened("explain", run=finished.runs["binary"].id)
+    assert at.button(key="ask_worth").label == "Measure"
+    asked = finished.store.submit(finished.store.draft(finished.datasets["binary"].id).asking("worth"))
+    assert opened("explain", run=finished.runs["binary"].id).button(key="stop_worth").label == "Stop"
+    perform(finished.store, finished.store.claim("test", asked.id))
+    at = opened("explain", run=finished.runs["binary"].id)
+    assert at.button(key="ask_worth").label == "Ask again" and "With all columns" in said(at)
+    judged = opened("leaderboard", dataset=finished.datasets["binary"].id)
+    assert not judged.exception and "no model" not in said(judged), "an analysis is not the newest run that is judged"
+    assert "What each column is worth in" in said(opened("runs", run=asked.id))
+
+
 def test_names_from_the_data_stay_text(finished):
     for page in ("leaderboard", "evaluate", "explain", "registry", "runs", "models", "tuning"):
         text = said(opened(page, run=finished.runs["binary"].id))

@@ -86,6 +86,11 @@ class Run:
     trials_done: int
 
     @property
+    def analysis(self) -> str | None:
+        """The name of the analysis that it carries out; None when it trains."""
+        return self.plan.analysis.name if self.plan.analysis else None
+
+    @property
     def active(self) -> bool:
         """Whether it may still change without anybody asking."""
         return self.state in ACTIVE

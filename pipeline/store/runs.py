@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from pipeline.errors import NotFound, StoreBusy, StoreError
 from pipeline.plan import Plan
@@ -36,6 +36,7 @@ _HARDLY_WAIT = 0.2  # seconds
 DISCARDED = "discarded"  # the code of a run that shall end, or has ended, without keeping anything
 WORKSPACE_SECONDS = 7 * 86_400  # that an unfinished run can be resumed without repeating fits
 _COLUMNS = select(RunRow.__table__)  # plain columns: building mapped objects would take most of a page's poll
+_ANALYSIS = func.json_extract(RunRow.plan, "$.analysis.name")  # None for a run that trains
 _PULSES = select(RunRow.id, RunRow.boot, RunRow.beat_at, RunRow.beats).where(col(RunRow.state).in_(HELD))
 
 
@@ -70,9 +71,15 @@ class Runs:
             raise no_such_run(run_id)
         return runs[0]
 
-    def listed(self, dataset_id: str | None, limit: int) -> list[Run]:
+    def listed(self, dataset_id: str | None, limit: int, analyses: bool) -> list[Run]:
         query = _COLUMNS.order_by(col(RunRow.seq).desc()).limit(limit)
+        query = query if analyses else query.where(_ANALYSIS.is_(None))
         return self._several(query if dataset_id is None else query.where(RunRow.dataset_id == dataset_id))
+
+    def newest(self, dataset_id: str, analysis: str) -> Run | None:
+        """The newest run of that analysis about a dataset."""
+        query = _COLUMNS.where(RunRow.dataset_id == dataset_id, analysis == _ANALYSIS)
+        return next(iter(self._several(query.order_by(col(RunRow.seq).desc()).limit(1))), None)
 
     def active(self) -> list[Run]:
         return self._several(_COLUMNS.where(col(RunRow.state).in_(ACTIVE)).order_by(RunRow.seq))

@@ -120,9 +120,14 @@ class Store:
         """Raises NotFound."""
         return self._runs.get(run_id)
 
-    def runs(self, dataset_id: str | None = None, limit: int = 50) -> list[Run]:
-        """Newest first."""
-        return self._runs.listed(dataset_id, limit)
+    def runs(self, dataset_id: str | None = None, limit: int = 50, *, analyses: bool = True) -> list[Run]:
+        """Newest first; `analyses=False` lists trainings alone."""
+        return self._runs.listed(dataset_id, limit, analyses)
+
+    def answer(self, dataset_id: str, analysis: str) -> tuple[Run | None, dict[str, Any] | None]:
+        """The newest run of that analysis about a dataset, and what it found; None for what there is not."""
+        run = self._runs.newest(dataset_id, analysis)
+        return run, self.evaluation(run.id) if run else None
 
     def active_runs(self) -> list[Run]:
         """Queued, running and stopping, oldest first."""

@@ -33,7 +33,7 @@ def perform(store: Store, lease: Lease, execute: Callable[..., Outcome] | None =
     """
     reporter = Reporter(store, lease, on_stop)
     try:
-        return _train(store, lease, reporter, execute)
+        return _analyse(store, lease, reporter) if lease.run.analysis else _train(store, lease, reporter, execute)
     except LeaseLost:
         raise
     except Discarded:
@@ -50,6 +50,16 @@ def perform(store: Store, lease: Lease, execute: Callable[..., Outcome] | None =
         return store.fail(lease, str(error), error.hint, error.code)
     except Exception as error:  # noqa: BLE001 - the run must end in words, not in a traceback on somebody's page
         return _incident(store, lease, error)
+
+
+def _analyse(store: Store, lease: Lease, reporter: Reporter) -> Run:
+    """Carry out an analysis: what it finds is the run's evaluation, and there is no model."""
+    from pipeline.analyses import answer
+
+    dataset = store.dataset(lease.run.dataset_id)
+    facts = answer(lease.run.plan, dataset.table(), dataset.schema, on_event=reporter.on_event, should_stop=reporter.should_stop)
+    reporter.flush()
+    return store.finish(lease, evaluation=facts, leaderboard=[], artifacts={})
 
 
 def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[..., Outcome] | None) -> Run:
