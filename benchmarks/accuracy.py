@@ -116,11 +116,11 @@ def interpreter(system: str, environments: Path) -> str:
     return str(python)
 
 
-def run(python: str, work: Path, limit: float) -> tuple[float, int, str]:
+def run(python: str, work: Path, limit: float, script: Path = RIVALS) -> tuple[float, int, str]:
     """The peak memory in bytes, the exit status and the end of the log of a job."""
     peak, started = 0.0, time.monotonic()
     with open(work / "log", "w") as log:
-        process = subprocess.Popen([python, RIVALS, work], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen([python, script, work], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         while process.poll() is None:
             peak = max(peak, sum(map(own_memory, tree(process.pid))))
             if time.monotonic() - started > limit:
