@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PARTS = {"Cross-validation": "cv", "Holdout": "holdout"}  # the words stand in the URL
 CARDS = 5
+INTERVAL = "Where the score on as many other rows like these would be, 95 times in 100."
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def metric_cards(facts: Sequence[dict[str, Any]], first: str, guesses: dict[str,
     for column, fact in zip(st.columns(len(ordered)), ordered, strict=True):
         guess = guesses.get(fact["name"])
         with column.container(border=True, height="stretch", gap=None):
-            st.metric(_ui.md(fact["title"]), number(fact["value"]), help=_ui.md(entry("metric", fact["name"]).help))
+            st.metric(_ui.md(fact["title"]), number(fact["value"]), help=_ui.md(f"{entry('metric', fact['name']).help} The interval: {INTERVAL}"))
             st.caption(_ui.md(between(fact["low"], fact["high"])) + (f"  \nbaseline {_ui.md(number(guess))}" if guess is not None else ""))
 
 

@@ -25,7 +25,7 @@ def strip(judged: _judged.Judged) -> None:
     seconds = (judged.run.finished - judged.run.started).total_seconds() if judged.run.finished and judged.run.started else None
     _ui.cards([
         ("Best", best["title"]),
-        (judged.metric.title, _judged.number(best["score"]), f"95 % interval: {_judged.between(*best['interval'])}"),
+        (judged.metric.title, _judged.number(best["score"]), f"95 % interval: {_judged.between(*best['interval'])}. {_judged.INTERVAL}"),
         ("Gain over baseline", gain, "The baseline always predicts the same; what is not better has learned nothing."),
         ("Families · trials", f"{sum(not r['baseline'] for r in judged.board)} · {judged.run.trials_done}"),
         ("Wall time", _ui.duration(seconds) or "–"),
@@ -62,7 +62,7 @@ def table(judged: _judged.Judged) -> dict | None:
         "Family": st.column_config.TextColumn(width=150),
         "": st.column_config.TextColumn(width=170),
         "Score": st.column_config.NumberColumn(judged.metric.title, format="%.4f" if judged.board[0]["score"] < 1000 else "%.1f"),
-        "Interval": st.column_config.TextColumn("95 % interval"),
+        "Interval": st.column_config.TextColumn("95 % interval", help=_judged.INTERVAL),
         "Folds": st.column_config.TextColumn("Lowest to highest fold"),
         "Seconds": st.column_config.NumberColumn("Seconds", format="%.1f", help="All folds of the best trial of this family."),
     }

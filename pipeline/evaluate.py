@@ -18,6 +18,7 @@ CLASSES = ("binary", "multiclass")
 RESAMPLES = 100
 MOST_RESAMPLED_ROWS = 5_000
 POINTS = 200
+AS_MANY_NEW_ROWS = 2**0.5  # the error of a score on these rows, and that of a score on as many others
 
 
 @dataclass(frozen=True)
@@ -194,13 +195,14 @@ def row_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def interval(name: str, y: np.ndarray, p: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """A 95 % interval for the metric on rows like these, by bootstrap over rows around the value itself.
+    """Where the metric on as many other rows like these will be, 95 times in 100: a prediction interval, by bootstrap over rows.
 
-    Above 5,000 rows the resamples have 5,000 rows and their spread is scaled by the root of the ratio (m out of n
+    It is wider than an interval for the value on infinitely many rows, because other rows have chance of their own; what
+    an analyst checks it with are other rows. Above 5,000 rows the resamples have 5,000 rows and their spread is scaled by the root of the ratio (m out of n
     bootstrap: Bickel, Goetze and van Zwet 1997), which keeps it quick on a large table.
     """
     values = _resampled(name, y, [p], seed, resamples)[0]
-    return _around(score(name, y, p), values, _shrink(len(y)))
+    return _around(score(name, y, p), values, _shrink(len(y)) * AS_MANY_NEW_ROWS)
 
 
 def difference(name: str, y: np.ndarray, p: np.ndarray, other: np.ndarray, *, seed: int = 0, resamples: int = 60) -> tuple[float, float]:

@@ -115,7 +115,7 @@ def _card_scores(contents: Contents) -> list[str]:
     lines = ["", "## How good", "", *_card_offered(contents)]
     parts = [part for part in ("holdout", "cv") if part in contents.evaluation]
     words = {"holdout": "holdout", "cv": "out of fold"}
-    lines += ["", "The most accurate model of the run, by every metric:", ""]
+    lines += ["", "The most accurate model of the run, by every metric; an interval says where the score on as many other rows like these will be:", ""]
     lines += ["| metric | " + " | ".join(f"{words[part]} | 95 % interval" for part in parts) + " |", "|---" * (1 + 2 * len(parts)) + "|"]
     figures = [{m["name"]: m for m in contents.evaluation[part]["metrics"]} for part in parts]
     for name, m in figures[0].items():
