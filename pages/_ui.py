@@ -350,7 +350,7 @@ def _field(param: Param, key: str, value: Any) -> Any:
         return st.toggle(title, key=synced(key, bool(value)), help=help)
     if param.kind == "choice":
         return st.selectbox(title, param.choices, key=synced(key, value if value in param.choices else param.default), help=help)
-    if param.kind == "text":
+    if param.kind in ("text", "column"):
         return st.text_input(title, key=synced(key, str(value)), help=help)
     return _number(param, key, value, title, help)
 

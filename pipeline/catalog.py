@@ -33,11 +33,12 @@ class Param:
     """One parameter of an entry: what a form draws, what a search explores, what a plan is checked against.
 
     `low` and `high` are inclusive. `log` explores on a logarithmic scale. `tune=False` keeps it out of the search
-    space. `choices` belongs to kind "choice" only.
+    space. `choices` belongs to kind "choice" only. A "column" is the name of a column, a "columns" a tuple of names, both
+    of the kinds in `accepts`; "" and () are none, which only an `optional` one may be when the plan runs.
     """
 
     name: str
-    kind: Literal["int", "float", "bool", "choice", "text"]
+    kind: Literal["int", "float", "bool", "choice", "text", "column", "columns"]
     default: Any
     title: str
     help: str = ""
@@ -47,20 +48,24 @@ class Param:
     choices: tuple = ()
     unit: str = ""
     tune: bool = True
+    accepts: tuple[str, ...] = ()
+    optional: bool = False
 
     def check(self, value: Any) -> Any:
         """Return `value` as this parameter's type, or raise PlanError with what was seen and what is allowed."""
         expected = self._expected()
         if self.kind == "choice":
             ok = value in self.choices
-        elif self.kind in ("bool", "text"):
-            ok = isinstance(value, {"bool": bool, "text": str}[self.kind])
+        elif self.kind in ("bool", "text", "column"):
+            ok = isinstance(value, bool if self.kind == "bool" else str)
+        elif self.kind == "columns":
+            ok = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
         else:
             ok = isinstance(value, (int, float)) and not isinstance(value, bool) and self._inside(value)
             ok = ok and (self.kind == "float" or float(value).is_integer())
         if not ok:
             raise PlanError(f"{self.title} ({self.name}) is {value!r}; expected {expected}.", f"The default is {self.default!r}.")
-        return {"int": int, "float": float}.get(self.kind, lambda same: same)(value)
+        return {"int": int, "float": float, "columns": tuple}.get(self.kind, lambda same: same)(value)
 
     def _inside(self, value: float) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
@@ -70,8 +75,8 @@ class Param:
             return "one of " + ", ".join(map(repr, self.choices))
         if self.kind == "bool":
             return "true or false"
-        if self.kind == "text":
-            return "text"
+        if self.kind in ("text", "column", "columns"):
+            return {"text": "text", "column": "the name of a column", "columns": "a list of names of columns"}[self.kind]
         number = "a whole number" if self.kind == "int" else "a number"
         return f"{number} from {self.low} to {self.high}" + (f" {self.unit}" if self.unit else "")
 
@@ -111,10 +116,10 @@ def register(kind: str, name: str, *, title: str, help: str, **facts: Any) -> Ca
     """Decorate the function that makes an entry. A second entry of the same kind and name is a mistake and raises."""
 
     def decorate(make: Callable) -> Callable:
-        room = _entries.setdefault(kind, {})
-        if name in room and room[name].make.__module__ != make.__module__:
+        here = _entries.setdefault(kind, {})
+        if name in here and here[name].make.__module__ != make.__module__:
             raise ValueError(f"two {kind} entries are named {name!r}")
-        room[name] = Entry(kind=kind, name=name, title=title, help=help, make=make, **facts)
+        here[name] = Entry(kind=kind, name=name, title=title, help=help, make=make, **facts)
         return make
 
     return decorate
@@ -128,9 +133,14 @@ def unregister(kind: str, name: str) -> None:
 def entries(kind: str, task: str | None = None) -> list[Entry]:
     """All entries of a kind in their order, only those for `task` when one is given."""
     if kind in PROVIDERS:
-        importlib.import_module(PROVIDERS[kind])
+        room(kind)
     found = sorted(_entries.get(kind, {}).values(), key=lambda entry: (entry.order, entry.name))
     return [entry for entry in found if task is None or task in entry.tasks]
+
+
+def room(kind: str) -> Any:
+    """The package that registers a kind, for who needs more of it than its entries."""
+    return importlib.import_module(PROVIDERS[kind])
 
 
 def get(kind: str, name: str) -> Entry:

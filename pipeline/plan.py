@@ -242,7 +242,7 @@ class Plan(Part):
     def problems(self, schema: Schema) -> list[Problem]:
         """Everything that stands in the way, each with the page that mends it; empty when the plan can run."""
         found = [*_target_problems(self, schema), *_column_problems(self, schema), *_split_problems(self, schema)]
-        return [*found, *_name_problems(self), *_balance_problems(self, schema), *_budget_problems(self)]
+        return [*found, *_name_problems(self), *_recipe_problems(self), *_balance_problems(self, schema), *_budget_problems(self)]
 
     def require(self, schema: Schema) -> None:
         """Raise PlanError with all problems, if there are any."""
@@ -377,6 +377,11 @@ def _name_problems(plan: Plan) -> list[Problem]:
         except TrainyardError as error:
             found.append(Problem(message=str(error), hint=error.hint, page=page))
     return found
+
+
+def _recipe_problems(plan: Plan) -> list[Problem]:
+    """Columns that a step asks for and does not find, and columns that would reach the model as they are."""
+    return [Problem(message=message, hint=hint, page="features") for message, hint in catalog.room("step").problems(plan)]
 
 
 def _budget_problems(plan: Plan) -> list[Problem]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import catalog, evaluate
+from pipeline import catalog, evaluate, features
 from pipeline.data.schema import Schema
 from pipeline.device import cores
 from pipeline.errors import TrainingError
@@ -174,8 +174,9 @@ def _predictor(data: TrainingData, schema: Schema, members: Members, models: lis
         {"trial": t.number, "family": t.family, "weight": float(w), "folds": len(t.folds), "refits": len(t.refits)}
         for t, w in zip(members.tallies, members.weights, strict=True)
     ]
-    unused = tuple(name for name in schema.names if name not in plan.features)
-    return Predictor(plan.task, plan.target, schema.only(plan.features), tuple(models), data.classes, unused, about, tuple(weights))
+    needed = set(features.inputs(plan))
+    unused = tuple(name for name in schema.names if name not in needed)
+    return Predictor(plan.task, plan.target, schema.only(needed), tuple(models), data.classes, unused, about, tuple(weights))
 
 
 @dataclass(frozen=True)

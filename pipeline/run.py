@@ -209,7 +209,7 @@ def prepare(plan: Plan, table: pd.DataFrame, schema: Schema, warn: Callable[[str
     folds = [(place[learned], place[valid]) for learned, valid in division.folds]
     if plan.split.strategy == "time":
         folds = folds[::-1]  # what is judged on one fold is judged on the latest, which learns from the most rows
-    seen, weighing = table[plan.features], None
+    seen, weighing = table[features.inputs(plan)], None
     if plan.balance.column:
         weighing = table[[plan.balance.column]].iloc[kept[train]]
     data = TrainingData(plan, seen.iloc[kept[train]], y[train], kept[train], folds, classes, weighing, division.facts)

@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"errors"},
     "schedule": {"catalog", "plan", "search", "trials", "models", "ensemble", "evaluate", "errors"},
     "fitting": {"catalog", "schedule", "trials", "executor", "workspace", "errors"},
-    "results": {"catalog", "plan", "data", "device", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
+    "results": {"catalog", "plan", "data", "features", "device", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
     "executor": {"device", "errors"},
     "ensemble": {"evaluate", "catalog", "errors"},
     "predictor": {"data", "plan", "errors"},

@@ -1,7 +1,16 @@
 """The recipe: from columns as they are to numbers that a model takes, every step fitted on training rows only.
 
-A step is one decorated function `make(params, needs) -> transformer | None`; None means that this family does not need
-the step. `build(plan, needs)` lays the steps of a plan along each column and returns an unfitted scikit-learn Pipeline.
+A step is one decorated function, and belongs to a phase:
+
+- `rows`: `make(table, params) -> mask` leaves rows out before the split; rows that are scored are never dropped.
+- `columns`: `make(params, needs) -> transformer | None`, column by column; None means that this family does not need it.
+- `derive`: `make(params, needs) -> transformer` reads named columns as they are at that place and adds columns whose
+  names and kinds follow from the parameters alone. They go through the later column steps like any other.
+- `matrix`: `make(params, needs) -> transformer` acts on all numbers, after the columns are joined.
+- `training`: `make(params) -> grow` adds training rows inside a fold, never rows to judge by.
+
+Within `columns` and `derive` the order of the recipe counts. `flow(plan)` is the way of every column, worked out without
+data; `build(plan, needs)` is an unfitted scikit-learn Pipeline that goes this way.
 """
 
 from __future__ import annotations
@@ -9,10 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import catalog
 from pipeline.data.schema import Kind
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan, StepSpec
+
+Phase = Literal["rows", "columns", "derive", "matrix", "training"]
+Wanted = list[tuple[str, tuple[str, ...]]]  # columns to read, each with the kinds that are accepted
 
 
 @dataclass(frozen=True)
@@ -36,25 +51,55 @@ class Needs:
 class StepFacts:
     """`kinds` are the columns it is made for, `gives` the kind that comes out (None: the same).
 
-    `rows=True` marks a step that leaves rows out before the split and is never applied to rows that are scored.
+    `keeps` says that a column is still there under its name afterwards, perhaps beside others; one-hot columns are not.
+    `drops` is what happens to the columns that it is given ("chosen") or to all others ("others"). `names(params)` are
+    the columns that a derive step adds, with their kinds, and `wants(params)` the columns it reads, where its "column"
+    parameters do not say it. `onnx` says whether what it does can be written as ONNX.
     """
 
-    kinds: tuple[Kind, ...]
-    gives: Kind | None
-    default: bool
-    rows: bool
+    kinds: tuple[Kind, ...] = ()
+    gives: Kind | None = None
+    default: bool = False
+    phase: Phase = "columns"
+    keeps: bool = True
+    drops: Literal["", "chosen", "others"] = ""
+    onnx: bool = False
+    names: Callable[[dict], dict[str, Kind]] | None = None
+    wants: Callable[[dict], Wanted] | None = None
+
+    @property
+    def rows(self) -> bool:
+        """Whether it leaves rows out before the split."""
+        return self.phase == "rows"
+
+    def adds(self, spec: StepSpec, plan: Plan | None = None) -> dict[str, Kind]:
+        """The columns that this step adds, with their kinds. Raises PlanError when its parameters do not say them."""
+        return self.names(catalog.get("step", spec.step).complete(spec.params)) if self.names else {}
+
+    def reads(self, spec: StepSpec) -> Wanted:
+        """The columns that a derive step reads, each with the kinds that it accepts."""
+        entry = catalog.get("step", spec.step)
+        params = entry.complete(spec.params)
+        if self.wants:
+            return self.wants(params)
+        chosen = [(p, params[p.name] if p.kind == "columns" else [params[p.name]]) for p in entry.params if p.kind in ("column", "columns")]
+        return [(name, param.accepts) for param, names in chosen for name in names if name]
 
 
 def step(
     name: str, *, title: str, help: str, kinds: tuple[Kind, ...] = (), gives: Kind | None = None, default: bool = False,
-    rows: bool = False, order: int = 100, params: tuple[catalog.Param, ...] = (),
+    rows: bool = False, phase: Phase = "columns", keeps: bool | None = None, order: int = 100, params: tuple[catalog.Param, ...] = (), **facts: Any,
 ) -> Callable[[Callable], Callable]:  # fmt: skip
-    """Register a step: `make(params, needs)` for a column step, `make(table, params) -> mask of rows to keep` for a row step."""
-    facts = StepFacts(kinds=kinds, gives=gives, default=default, rows=rows)
-    return catalog.register("step", name, title=title, help=help, params=params, facts=facts, order=order)
+    """Register a step of any phase; `facts` are more of StepFacts. A column step that gives another kind keeps no column unless it says so."""
+    found = StepFacts(kinds, gives, default, "rows" if rows else phase, gives is None if keeps is None else keeps, **facts)
+    return catalog.register("step", name, title=title, help=help, params=params, facts=found, order=order)
 
 
-from pipeline.features import categories, clean, dates, numbers, text  # noqa: E402, F401, F811  (each registers its steps)
-from pipeline.features.build import Preview, build, chains, names_out, preview, rows_to_keep  # noqa: E402
+from pipeline.features import arithmetic, categories, clean, dates, numbers, text  # noqa: E402, F401, F811  (each registers its steps)
+from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
+from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
 
-__all__ = ["Needs", "Preview", "StepFacts", "build", "chains", "names_out", "preview", "rows_to_keep", "step"]
+__all__ = [
+    "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "StepFacts", "build", "chains", "flow", "inputs", "names_out", "preview", "problems",
+    "rows_to_keep", "step",
+]  # fmt: skip

@@ -1,29 +1,21 @@
-"""Laying the steps of a plan along each column, and the pipeline that comes of it."""
+"""From a recipe laid out to the scikit-learn Pipeline that carries it out."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
 from pipeline.errors import PlanError
 from pipeline.features import Needs
+from pipeline.features.flow import Chain, Stage, flow
 from pipeline.plan import Plan, StepSpec
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from sklearn.pipeline import Pipeline
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Columns that go through the same steps, and the kind that comes out at the end."""
-
-    columns: tuple[str, ...]
-    steps: tuple[StepSpec, ...]
-    gives: str
 
 
 @dataclass(frozen=True)
@@ -36,38 +28,29 @@ class Preview:
     columns_out: int
 
 
-def chains(plan: Plan) -> list[Chain]:
-    """The steps that each feature column goes through, columns with the same way put together, in the table's order."""
-    ways: dict[str, Chain] = {}
-    for name in plan.features:
-        kind, way = plan.kind(name), []
-        for spec in plan.steps:
-            facts = catalog.get("step", spec.step).facts
-            if not facts.rows and kind in facts.kinds and (spec.columns is None or name in spec.columns):
-                way.append(spec)
-                kind = facts.gives or kind
-        key = json.dumps([[s.step, s.params] for s in way] + [kind], sort_keys=True)
-        before = ways.get(key, Chain((), tuple(way), kind))
-        ways[key] = Chain((*before.columns, name), before.steps, kind)
-    return list(ways.values())
-
-
 def build(plan: Plan, needs: Needs) -> Pipeline:
     """An unfitted scikit-learn Pipeline: typed table in, numbers out, as `needs` asks.
 
     The output is a float array, a CSR matrix where the family takes one and it pays, or for native categories a
-    DataFrame with columns f0..fn. Raises PlanError when a column would reach the model as text or as a date.
+    DataFrame with columns f0..fn. Raises PlanError with all problems of the recipe, such as a column that would reach
+    the model as text or as a date.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
-    from pipeline.features.columns import Canonical, SafeNames
+    from pipeline.features.columns import Canonical, Others, SafeNames
 
-    ways = chains(plan)
-    _refuse_unfinished(ways)
-    parts = [(str(i), _branch(way, needs), list(way.columns)) for i, way in enumerate(ways)]
+    for spec in plan.steps:
+        catalog.get("step", spec.step).complete(spec.params)
+    laid = flow(plan)
+    if laid.problems:
+        raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
+    parts = [(str(i), _branch(way, needs), list(way.columns)) for i, way in enumerate(laid.joined)]
+    if any(stage.chains for stage in laid.stages):
+        parts.append((str(len(parts)), "passthrough", Others([lane.name for lane in laid.lanes])))
     joined = ColumnTransformer(parts, sparse_threshold=0.3 if needs.sparse else 0)
-    stages = [("columns", Canonical(plan.features)), ("join", joined)]
+    stages = [("columns", Canonical(list(laid.inputs))), *_before(laid.stages, needs), ("join", joined)]
+    stages += [(f"matrix {i}", _made(spec, needs)) for i, spec in enumerate(laid.matrix)]
     if needs.categories == "native":
         joined.set_output(transform="pandas")
         stages.append(("names", SafeNames()))
@@ -76,8 +59,13 @@ def build(plan: Plan, needs: Needs) -> Pipeline:
 
 def names_out(pipeline: Pipeline) -> list[str]:
     """The names of the columns that a fitted recipe makes, as a person would write them."""
-    # ColumnTransformer puts the number of the branch before each name, because two branches may make the same name.
-    return [str(name).partition("__")[2] for name in pipeline.get_feature_names_out()]
+    return [plain(name) for name in pipeline.get_feature_names_out()]
+
+
+def plain(name: str) -> str:
+    """A name without the number that ColumnTransformer puts before it, because two branches may make the same name."""
+    number, cut, rest = str(name).partition("__")
+    return rest if cut and number.isdigit() else str(name)
 
 
 def rows_to_keep(plan: Plan, table: pd.DataFrame) -> np.ndarray:
@@ -93,13 +81,16 @@ def rows_to_keep(plan: Plan, table: pd.DataFrame) -> np.ndarray:
 
 
 def preview(plan: Plan, table: pd.DataFrame, rows: int = 20, fit_rows: int = 2_000) -> Preview:
-    """What the recipe makes of the first rows, for a family that takes plain numbers. Fitted on `fit_rows` rows, for show only."""
+    """What the recipe makes of the first rows, for a family that takes plain numbers. Fitted on `fit_rows` rows, for show only.
+
+    Without the target in the table nothing can be fitted that learns from it.
+    """
     import pandas as pd
     from scipy.sparse import issparse
 
     pipeline = build(plan, Needs(categories="onehot", scaled=False, missing=False, sparse=False))
     sample = table.head(fit_rows)
-    pipeline.fit(sample)
+    pipeline.fit(*_labelled(plan, sample))
     made = pipeline.transform(sample.head(rows))
     made = made.toarray() if issparse(made) else made
     names = names_out(pipeline)
@@ -107,22 +98,53 @@ def preview(plan: Plan, table: pd.DataFrame, rows: int = 20, fit_rows: int = 2_0
     return Preview(sample[plan.features].head(rows), after, len(plan.features), len(names))
 
 
+def _labelled(plan: Plan, sample: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """The rows with a target that a step can learn from, as class numbers or float64; all rows and None when there are no such rows."""
+    import pandas as pd
+
+    if plan.target not in sample:
+        return sample, None
+    target = sample[plan.target]
+    target = pd.to_numeric(target, errors="coerce").astype("float64") if plan.task == "regression" else target
+    known = target.notna().to_numpy()
+    if not known.any():
+        return sample, None
+    return sample[known], target[known].to_numpy() if plan.task == "regression" else pd.factorize(target[known], sort=True)[0]
+
+
+def _before(stages: Sequence[Stage], needs: Needs) -> list[tuple[str, Any]]:
+    """The stages before the join: columns made ready for the steps that read them, and those steps."""
+    from pipeline.features.columns import Derived, Ready
+
+    found: list[tuple[str, Any]] = []
+    for i, stage in enumerate(stages):
+        ready = [(_branch(way, replace(needs, sparse=False)), list(way.columns)) for way in stage.chains]
+        ready = [(branch, columns) for branch, columns in ready if branch != "passthrough"]
+        if ready:
+            found.append((f"ready {i}", Ready(ready)))
+        found.append((f"derive {i}", Derived([_part(spec, needs) for spec in stage.steps])))
+    return found
+
+
+def _part(spec: StepSpec, needs: Needs) -> tuple[list[str], Any]:
+    facts = catalog.get("step", spec.step).facts
+    return list(dict.fromkeys(name for name, _ in facts.reads(spec))), _made(spec, needs)
+
+
+def _made(spec: StepSpec, needs: Needs) -> Any:
+    entry = catalog.get("step", spec.step)
+    return entry.make(entry.complete(spec.params), needs)
+
+
 def _branch(way: Chain, needs: Needs) -> Pipeline | str:
+    """The transformers of a chain. Only the last may give a sparse matrix; the others hand on tables where one of ours follows."""
     from sklearn.pipeline import make_pipeline
 
-    made = []
-    for spec in way.steps:
-        entry = catalog.get("step", spec.step)
-        made.append(entry.make(entry.complete(spec.params), needs))
-    made = [transformer for transformer in made if transformer is not None]
+    made: list[Any] = []
+    for spec in reversed(way.steps):
+        transformer = _made(spec, replace(needs, sparse=False) if made else needs)
+        if transformer is not None:
+            made.insert(0, transformer)
+    if any(not type(after).__module__.startswith("sklearn.") for after in made[1:]):
+        made = [*(transformer.set_output(transform="pandas") for transformer in made[:-1]), made[-1]]
     return make_pipeline(*made) if made else "passthrough"
-
-
-def _refuse_unfinished(ways: list[Chain]) -> None:
-    unfinished = [name for way in ways if way.gives != "numeric" for name in way.columns]
-    if unfinished:
-        names = ", ".join(map(repr, unfinished[:5])) + (" …" if len(unfinished) > 5 else "")
-        raise PlanError(
-            f"No step turns {names} into numbers, and a model takes only numbers.",
-            "Switch the encoding, date or text step on again, or give these columns the role 'ignore'.",
-        )

@@ -45,6 +45,7 @@ def replace_missing(params: dict[str, Any], needs: Needs) -> Any:
     help="Reads a column that is mostly numbers as numbers; what is not a number becomes missing.",
     kinds=("categorical", "text", "id"),
     gives="numeric",
+    keeps=True,
     order=3,
 )
 def to_number(params: dict[str, Any], needs: Needs) -> Any:

@@ -30,6 +30,8 @@ def date_parts(params: dict[str, Any], needs: Needs) -> Any:
     help="Makes a number of a yes/no column; missing stays missing.",
     kinds=("boolean",),
     gives="numeric",
+    keeps=True,
+    onnx=True,
     default=True,
     order=10,
 )

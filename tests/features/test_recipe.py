@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,3 +195,76 @@ def test_a_step_added_in_one_place_is_in_the_recipe() -> None:
         assert shown.after["visits"].tolist() == (typed["visits"].head(20) * 2).tolist()
     finally:
         catalog.unregister("step", "double")
+
+
+def recipe(plan: Plan, *first: dict) -> Plan:
+    """The plan with these steps before its own."""
+    return plan.change(recipe=[*first, *(s.model_dump(mode="json") for s in plan.recipe)])
+
+
+RATIO = {"step": "ratio", "params": {"numerator": "age", "denominator": "visits"}}
+
+
+@pytest.mark.parametrize("needs", NEEDS, ids=str)
+def test_a_step_reads_columns_as_they_are_at_its_place_and_its_own_go_on_like_any_other(needs: Needs) -> None:
+    typed, plan = draft(table())
+    plan = recipe(
+        plan,
+        {"step": "impute", "columns": ["age"], "params": {"strategy": "mean"}},
+        RATIO,
+        {"step": "cross", "params": {"columns": ["city", "member"]}},
+    )
+    made = features.build(plan, needs).fit(typed)
+    names = features.names_out(made)
+    assert "age / visits" in names and any(name.startswith("city & member") for name in names) and "missingindicator_age" in names
+    ratio = dense(made.transform(typed))[:, names.index("age / visits")]
+    expected = typed["age"].fillna(typed["age"].mean()) / typed["visits"].replace(0, np.nan)
+    known = expected.notna().to_numpy()
+    assert np.corrcoef(ratio[known], expected[known])[0, 1] == pytest.approx(1), "the age was filled before it was divided"
+
+
+def test_a_key_that_the_model_must_not_see_may_be_read() -> None:
+    typed, plan = draft(table())
+    plan = recipe(plan.change(columns=[c.model_dump() | ({"role": "ignore"} if c.name == "visits" else {}) for c in plan.columns]), RATIO)
+    assert "visits" not in plan.features and "visits" in features.inputs(plan)
+    names = features.names_out(features.build(plan, NEEDS[0]).fit(typed))
+    assert "age / visits" in names and "visits" not in names
+
+
+@pytest.mark.parametrize(
+    ("steps", "said", "hint"),
+    [
+        ([{"step": "ratio", "params": {"numerator": "age", "denominator": "vists"}}], "no column 'vists'", "'visits'"),
+        ([{"step": "ratio", "params": {"numerator": "age", "denominator": "left"}}], "target 'left'", "another"),
+        ([{"step": "ratio", "params": {"numerator": "age", "denominator": "city"}}], "'city' is categorical", "another"),
+        ([{"step": "ratio"}], "upper number is not chosen", "settings"),
+        ([{"step": "date_parts"}, {"step": "days_between", "params": {"end": "since"}}], "no longer one column", "above 'Date parts'"),
+        ([{"step": "days_between", "params": {"end": "since", "day": "tomorrow"}}], "'tomorrow' is not a day", "like that"),
+        ([{"step": "scale", "columns": ["agee"]}], "no column 'agee'", "'age'"),
+        ([RATIO, RATIO], "'age / visits' already", "Rename"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_before_the_run(steps: list, said: str, hint: str) -> None:
+    _, plan = draft(table())
+    found = features.problems(recipe(plan, *steps))
+    assert len(found) == 1 and said in found[0][0] and hint in found[0][1]
+    with pytest.raises(PlanError, match=re.escape(said)):
+        features.build(recipe(plan, *steps), NEEDS[0])
+
+
+def test_a_step_that_was_moved_behind_a_table_of_plain_numbers_still_works() -> None:
+    """scikit-learn's transformers hand on arrays and sparse matrices, which the others could not name."""
+    typed, plan = draft(table())
+    moved = plan.change(
+        recipe=[
+            {"step": "impute"},
+            {"step": "clip"},
+            {"step": "boolean"},
+            {"step": "date_parts"},
+            {"step": "encode"},
+            {"step": "tfidf"},
+            {"step": "scale"},
+        ]
+    )
+    for needs in NEEDS[:2]:
+        assert np.isfinite(dense(features.build(moved, needs).fit_transform(typed))).all()
