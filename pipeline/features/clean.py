@@ -52,3 +52,80 @@ def to_number(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.transformers import ToNumber
 
     return ToNumber()
+
+
+@step(
+    "merge_spellings",
+    title="One spelling for each category",
+    help="Categories that are equal apart from capitals, blanks, dots, hyphens and accents get the spelling that is commonest among the training rows.",
+    kinds=("categorical",),
+    order=4,
+)
+def merge_spellings(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import MergeSpellings
+
+    return MergeSpellings()
+
+
+@step(
+    "tidy_text",
+    title="Take stray blanks away",
+    help="Removes blanks at the ends, doubled blanks and characters that nobody sees; writes small letters when asked.",
+    kinds=("categorical", "text", "id"),
+    order=3,
+    params=(Param("lower", "bool", False, "Small letters", "Makes NY and ny the same.", tune=False),),
+)
+def tidy_text(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import TidyText
+
+    return TidyText(**params)
+
+
+@step(
+    "bounds",
+    title="Treat impossible numbers as missing",
+    help="Numbers below the lowest or above the highest possible value become missing.",
+    kinds=("numeric",),
+    order=5,
+    params=(
+        Param("low", "float", -1e15, "Lowest possible", "What is less becomes missing.", -1e15, 1e15, tune=False),
+        Param("high", "float", 1e15, "Highest possible", "What is more becomes missing.", -1e15, 1e15, tune=False),
+    ),
+)
+def bounds(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import Bounds
+
+    return Bounds(**params)
+
+
+@step(
+    "rescale",
+    title="Convert numbers in another unit",
+    help="Multiplies the numbers whose size lies between two bounds, for example 0.4536 for pounds among kilograms.",
+    kinds=("numeric",),
+    order=6,
+    params=(
+        Param("low", "float", 0.0, "From", "The smallest size to convert.", 0.0, 1e15, tune=False),
+        Param("high", "float", 0.0, "To", "The largest size to convert.", 0.0, 1e15, tune=False),
+        Param("factor", "float", 1.0, "Times", "What one of the other unit is in this one.", 1e-12, 1e12, tune=False),
+    ),
+)
+def rescale(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import Rescale
+
+    return Rescale(**params)
+
+
+@step(
+    "read_units",
+    title="Read amounts with units",
+    help="Reads amounts such as '5 kg' and '11 lb' as numbers of one unit; what is not an amount becomes missing.",
+    kinds=("categorical", "text", "id"),
+    gives="numeric",
+    order=6,
+    params=(Param("unit", "text", "kg", "In", "The unit of the numbers that come out: kg, m, l, h …", tune=False),),
+)
+def read_units(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import ReadUnits
+
+    return ReadUnits(**params)

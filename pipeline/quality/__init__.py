@@ -1,4 +1,4 @@
-"""Quality: twelve checks, DQ001 to DQ012, and `check`, which runs them all and suggests what to do.
+"""Quality: the checks, DQ001 and on, and `check`, which runs them all and suggests what to do.
 
 To add one, write a function with `@check_entry(...)` in the file of its theme, or in a file of its own that is imported
 below. The page, the report, the contract test and the documentation row follow from it.
@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
 from pipeline.data.schema import Schema
-from pipeline.quality import classes, gaps, identity, leakage, repeats, values  # noqa: F401 - importing registers the checks
+from pipeline.quality import (  # noqa: F401 - importing registers the checks
+    classes,
+    gaps,
+    identity,
+    leakage,
+    ranges,
+    relations,
+    repeats,
+    shape,
+    spelling,
+    units,
+    values,
+)
 from pipeline.quality.entry import CheckFacts, Verdict, check_entry, examine, not_applicable, passed
 from pipeline.quality.report import Finding, Report
 from pipeline.quality.subject import Subject
@@ -22,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["CheckFacts", "Finding", "Report", "Subject", "Verdict", "check", "check_entry", "not_applicable", "passed"]
 
 
-def check(table: pd.DataFrame, schema: Schema, target: str | None = None, thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> Report:
+def check(
+    table: pd.DataFrame, schema: Schema, target: str | None = None, thresholds: Mapping[str, Mapping[str, Any]] | None = None
+) -> Report:
     """What is wrong with a table, and what to do about it: one finding for every check of the catalogue, in their order.
 
     `table` has the canonical types of `schema`. Without a `target`, checks that need one say so. `thresholds` overrides

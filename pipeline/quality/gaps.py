@@ -55,7 +55,9 @@ def _missing_words(subject: Subject, shares: dict[str, float], hit: list[str], u
     words = []
     if unlabelled:
         count = int(subject.missing(subject.target).sum())
-        words.append(f"The target {subject.target!r} is empty in {count:,} of {subject.rows:,} rows; those rows cannot teach and are left out.")
+        words.append(
+            f"The target {subject.target!r} is empty in {count:,} of {subject.rows:,} rows; those rows cannot teach and are left out."
+        )
     if hit:
         worst = sorted(hit, key=lambda name: -shares[name])
         seen = ", ".join(f"{name!r} {percent(shares[name])}" for name in worst[:3])
@@ -104,6 +106,11 @@ def _disguise(subject: Subject, name: str, params: dict) -> Disguise | None:
     if subject.is_text(name):
         return _words(subject, name)
     return _heaps(subject, name, params) if subject.is_number(name) else None
+
+
+def disguise(subject: Subject, name: str) -> Disguise | None:
+    """The stand-ins of a column at the usual thresholds, for other checks: what is a gap is not also an outlier."""
+    return _disguise(subject, name, {"heap": 0.001, "rows": 5})
 
 
 def _words(subject: Subject, name: str) -> Disguise | None:

@@ -112,6 +112,11 @@ def duplicate_columns(subject: Subject, params: dict) -> Verdict:
     )  # fmt: skip
 
 
+def repeated(subject: Subject, _: str) -> list[Pair]:
+    """The repeated columns at the usual threshold, for other checks: what is a copy is not also a near copy."""
+    return _equal_columns(subject, 50)
+
+
 def _equal_columns(subject: Subject, rows: int) -> list[Pair]:
     """Every column that repeats another one, once.
 

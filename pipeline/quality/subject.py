@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +27,25 @@ class Subject:
         self.names = [column.name for column in schema.columns if column.name in table.columns]
         self.features = [name for name in self.names if name != target]
         self._codes: dict[str, tuple[np.ndarray, pd.Index]] = {}
+        self._answers: dict[tuple[str, str], Any] = {}
+
+    def once(self, ask: Callable[[Subject, str], Any], name: str = "") -> Any:
+        """`ask(self, name)`, answered once: what several checks need to know, so that no two report the same defect."""
+        key = (f"{ask.__module__}.{ask.__qualname__}", name)
+        if key not in self._answers:
+            self._answers[key] = ask(self, name)
+        return self._answers[key]
 
     def kind(self, name: str) -> Kind:
         return self._kinds[name]
 
     def of_kind(self, *kinds: Kind) -> list[str]:
         return [name for name in self.features if self.kind(name) in kinds]
+
+    @cached_property
+    def figures(self) -> list[str]:
+        """The feature columns of kind numeric that are stored as numbers."""
+        return [name for name in self.of_kind("numeric") if self.is_number(name)]
 
     @cached_property
     def _kinds(self) -> dict[str, Kind]:
@@ -94,3 +109,9 @@ def percent(share: float) -> str:
     if 0.999 < share < 1:
         return "over 99.9 %"
     return f"{100 * share:.1f} %"
+
+
+def some(sentences: Iterable[str], most: int = 3) -> str:
+    """The first few of many parts of a sentence: 'a; b; c; and 4 more'."""
+    parts = list(sentences)
+    return "; ".join(parts[:most]) + (f"; and {len(parts) - most:,} more" if len(parts) > most else "")

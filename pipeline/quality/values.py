@@ -1,4 +1,4 @@
-"""Values that do not belong: numbers among words (DQ007), and numbers far away from all others (DQ009)."""
+"""Values that do not belong: numbers among words (DQ007), numbers far away from all others (DQ009), very long tails (DQ021)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import numpy as np
 
 from pipeline.catalog import Param
 from pipeline.quality.entry import Verdict, add_step, check_entry, not_applicable, passed
-from pipeline.quality.subject import Subject, listed, percent
+from pipeline.quality.gaps import disguise
+from pipeline.quality.ranges import impossible
+from pipeline.quality.shape import zeros_apart
+from pipeline.quality.subject import Subject, listed, percent, some
+from pipeline.quality.units import other_scale, units_in
 
 # 12, -3.5, 1e5, 1,234.50, 1 234,5, $12, 12 %, 5 €
 NUMBER = re.compile(r"\s*[-+(]?\s*[$€£¥]?\s*[-+]?(\d{1,3}([, .']\d{3})+|\d+)?([.,]?\d+)?([eE][-+]?\d+)?\s*[%€$£¥]?\)?\s*")
@@ -25,7 +29,7 @@ NUMBER = re.compile(r"\s*[-+(]?\s*[$€£¥]?\s*[-+]?(\d{1,3}([, .']\d{3})+|\d+)
     ),
 )
 def mixed_types(subject: Subject, params: dict) -> Verdict:
-    columns = [name for name in subject.features if subject.is_text(name)]
+    columns = [name for name in subject.features if subject.is_text(name) and not subject.once(units_in, name)]
     if not columns:
         return not_applicable("No column is text.")
     facts = {name: fact for name in columns if (fact := _numbers_in(subject, name)) and fact["share"] >= params["notice"]}
@@ -73,14 +77,16 @@ def _is_number(text: str) -> bool:
     ),
 )
 def outliers(subject: Subject, params: dict) -> Verdict:
-    columns = [name for name in subject.features if subject.kind(name) == "numeric" and subject.is_number(name)]
-    if not columns:
+    if not subject.figures:
         return not_applicable("The table has no numeric column besides the target.")
-    masks = {name: mask for name in columns if (mask := _far_out(subject, name, params)) is not None}
+    masks = {name: mask for name in subject.figures if (mask := _far_out(subject, name, params)) is not None}
     if not masks:
         return passed(f"No number lies more than {params['fence']:g} times as far out as the outermost 5 %.")
     facts = {name: _far_facts(subject, name, mask) for name, mask in masks.items()}
-    seen = "; ".join(f"{name!r}: {f['rows']:,} rows, from {f['least']:g} to {f['most']:g} (median {f['median']:g})" for name, f in list(facts.items())[:3])
+    seen = "; ".join(
+        f"{name!r}: {f['rows']:,} rows, from {f['least']:g} to {f['most']:g} (median {f['median']:g})"
+        for name, f in list(facts.items())[:3]
+    )
     extreme = any(_times_out(subject, name) >= 10 * params["fence"] for name in masks)
     return Verdict(
         f"{seen}{f'; and {len(facts) - 3} more' if len(facts) > 3 else ''}.", "warning" if extreme else "info", tuple(masks),
@@ -98,11 +104,20 @@ def _far_out(subject: Subject, name: str, params: dict) -> np.ndarray | None:
     bulk = _without_heap(subject, name, x)
     if len(bulk) < params["rows"]:
         return None
-    far = _beyond(x, bulk, params["fence"])
+    far = _beyond(x, bulk, params["fence"]) & ~subject.once(explained, name)
     if far.any() and _is_skewed(bulk) and bulk.min() >= 0:
         unit = max(float(np.median(bulk)), 1e-12)
         far &= _beyond(np.log1p(np.maximum(x, 0) / unit), np.log1p(bulk / unit), params["fence"]) | (x < 0)
     return far if 0 < far.sum() <= max(1.0, params["most"] * len(bulk)) else None
+
+
+def explained(subject: Subject, name: str) -> np.ndarray:
+    """Rows of a column that another check answers for: stand-ins, impossible numbers, another unit, zeros that lie apart."""
+    hidden, other, out = subject.once(disguise, name), subject.once(other_scale, name), subject.once(impossible, name)
+    codes = [*(hidden.codes if hidden else ()), *(other.codes if other else ())]
+    told = np.isin(subject.codes(name)[0], codes) if codes else np.zeros(subject.rows, dtype=bool)
+    told |= subject.numbers(name) == 0 if subject.once(zeros_apart, name) else False
+    return told if out is None else told | out
 
 
 def _without_heap(subject: Subject, name: str, x: np.ndarray) -> np.ndarray:
@@ -142,3 +157,39 @@ def _times_out(subject: Subject, name: str) -> float:
 def _far_facts(subject: Subject, name: str, mask: np.ndarray) -> dict:
     x = subject.numbers(name)
     return {"rows": int(mask.sum()), "least": float(x[mask].min()), "most": float(x[mask].max()), "median": float(np.nanmedian(x))}
+
+
+@check_entry(
+    code="DQ021",
+    title="Very long tails",
+    help="Compares how far the outermost one in a hundred lies above the middle and below it. Where one side is many times the other, "
+    "straight lines and distances see little but the tail; trees do not mind.",
+    severity="Information.",
+    params=(
+        Param("times", "float", 10.0, "Times", "How many times as far one end lies from the median as the other.", 2.0, 1000.0),
+        Param("values", "int", 30, "Different numbers", "That a column needs.", 10, 1_000_000),
+    ),
+)
+def skew(subject: Subject, params: dict) -> Verdict:
+    if not subject.figures:
+        return not_applicable("The table has no numeric column besides the target.")
+    facts = {
+        name: ratio
+        for name in subject.figures
+        if len(subject.codes(name)[1]) >= params["values"] and (ratio := _lopsided(subject, name)) >= params["times"]
+    }
+    if not facts:
+        return passed(f"In no column does one end lie {params['times']:g} times as far from the median as the other.")
+    seen = (f"in {name!r} one end lies {min(ratio, 999):,.0f} times as far from the median as the other" for name, ratio in facts.items())
+    words = some(seen)
+    return Verdict(f"{words[0].upper()}{words[1:]}.", "info", tuple(facts), None, {"times": facts})
+
+
+def _lopsided(subject: Subject, name: str) -> float:
+    """How many times as far from the median one end lies as the other; 1 where a heap at one end hides it. What another check reports does not count."""
+    x = subject.numbers(name)[~(subject.missing(name) | subject.once(explained, name))]
+    if not len(x):
+        return 1.0
+    low, middle, high = np.quantile(x, (0.01, 0.5, 0.99))
+    above, below = high - middle, middle - low
+    return float(max(above, below) / min(above, below)) if min(above, below) > 0 else 1.0

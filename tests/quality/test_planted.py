@@ -1,0 +1,110 @@
+"""Defects planted in a clean table: each is reported exactly once, with the right rows, alone and all together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data import infer
+from pipeline.quality import Report, check
+
+ROWS = 1_000
+
+
+def clean() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    spend, town = rng.normal(450, 90, ROWS).round(2), rng.choice(["New York", "Oslo", "Lima", "Cairo"], ROWS)
+    chance = 1 / (1 + np.exp(-((spend - 450) / 90 + (town == "Oslo"))))
+    return pd.DataFrame(
+        {
+            "spend": spend,
+            "price": rng.normal(60, 9, ROWS).round(2),
+            "weight": rng.normal(70, 8, ROWS).round(1),
+            "pressure": rng.normal(80, 6, ROWS).round(2),
+            "latitude": rng.uniform(40, 50, ROWS).round(4),
+            "heat": rng.normal(0, 1, ROWS).round(4),
+            "visits": rng.poisson(4, ROWS),
+            "town": town,
+            "plan": rng.choice(["basic", "plus", "gold"], ROWS),
+            "size": rng.integers(1, 90, ROWS),
+            "churned": np.where(rng.random(ROWS) < chance, "yes", "no"),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A defect: how it is made, the check that must find it, and the rows that it must name (None: it is about columns)."""
+
+    code: str
+    plant: Callable[[pd.DataFrame], None]
+    rows: tuple[int, ...] | None
+    columns: tuple[str, ...]
+
+
+def put(column: str, rows: tuple[int, ...], values: object) -> Callable[[pd.DataFrame], None]:
+    def plant(frame: pd.DataFrame) -> None:
+        frame.loc[list(rows), column] = values
+
+    return plant
+
+
+def copy(column: str, make: Callable[[pd.DataFrame], object]) -> Callable[[pd.DataFrame], None]:
+    return lambda frame: frame.__setitem__(column, make(frame))
+
+
+def jitter(n: int, scale: float) -> np.ndarray:
+    return np.random.default_rng(n).normal(0, scale, ROWS)
+
+
+DEFECTS = (
+    Planted("DQ008", put("plan", (11, 12, 13), "n.a."), (11, 12, 13), ("plan",)),
+    Planted("DQ009", put("heat", (21, 22), (98.5, -120.0)), (21, 22), ("heat",)),
+    Planted("DQ013", put("town", (31, 32, 33), ["new york", "New-York", "OSLO"]), (31, 32, 33), ("town",)),
+    Planted("DQ014", copy("zone", lambda f: pd.Series(np.resize(["north", "south", "west"], ROWS), dtype="str").where(f.index != 41, " east ")), (41,), ("zone",)),
+    Planted("DQ015", lambda f: put("weight", tuple(range(50, 62)), (f.loc[50:61, "weight"] * 1000).to_list())(f), tuple(range(50, 62)), ("weight",)),
+    Planted("DQ016", put("latitude", (71, 72), (141.2, -98.0)), (71, 72), ("latitude",)),
+    Planted("DQ017", put("pressure", tuple(range(80, 90)), 0.0), tuple(range(80, 90)), ("pressure",)),
+    Planted("DQ018", put("price", tuple(range(100, 160)), 61.005), tuple(range(100, 160)), ("price",)),
+    Planted("DQ019", copy("size_again", lambda f: f["size"] * 2.54 + jitter(1, 0.2)), None, ("size_again",)),
+    Planted("DQ020", copy("spend_more", lambda f: f["spend"] + jitter(2, 30)), None, ("spend", "spend_more")),
+    Planted("DQ021", copy("claim", lambda f: np.random.default_rng(3).lognormal(3, 1.4, ROWS).round(2)), None, ("claim",)),
+)  # fmt: skip
+
+
+def judged(frame: pd.DataFrame, target: str = "churned") -> Report:
+    table, schema = infer(frame)
+    return check(table, schema, target)
+
+
+def wrong_rows(found, rows: tuple[int, ...] | None) -> bool:
+    return (found.rows, found.examples) != ((0, ()) if rows is None else (len(rows), rows[:20]))
+
+
+def test_the_clean_table_reports_nothing():
+    assert {f.code: f.explanation for f in judged(clean()).found} == {}
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.code)
+def test_a_planted_defect_is_reported_once_with_its_rows(defect):
+    frame = clean()
+    defect.plant(frame)
+    report = judged(frame)
+    assert [f.code for f in report.found] == [defect.code]
+    assert report[defect.code].columns == defect.columns
+    assert not wrong_rows(report[defect.code], defect.rows), report[defect.code]
+
+
+def test_all_of_them_together_are_each_reported_once_with_their_rows():
+    frame = clean()
+    for defect in DEFECTS:
+        defect.plant(frame)
+    report = judged(frame)
+    assert sorted(f.code for f in report.found) == sorted(defect.code for defect in DEFECTS)
+    for defect in DEFECTS:
+        assert report[defect.code].columns == defect.columns
+        assert not wrong_rows(report[defect.code], defect.rows), report[defect.code]
