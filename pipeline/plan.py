@@ -208,6 +208,11 @@ class Plan(Part):
         """The steps that are switched on: those of the accepted fixes first, then the recipe."""
         return tuple(s for s in (*(s for fix in self.fixes for s in fix.steps), *self.recipe) if s.enabled)
 
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What each column is taken for; for more than one question, where asking for each `kind` would be slow."""
+        return {c.name: c.kind for c in self.columns}
+
     def kind(self, name: str) -> Kind:
         return next(c.kind for c in self.columns if c.name == name)
 
@@ -330,9 +335,9 @@ def _too_few_rows(plan: Plan, known: int) -> list[Problem]:
 
 
 def _column_problems(plan: Plan, schema: Schema) -> list[Problem]:
-    found = []
+    found, there = [], set(schema.names)
     for column in plan.columns:
-        if column.name not in schema:
+        if column.name not in there:
             found.append(Problem(message=f"The plan has a column {column.name!r} that the table lacks.", hint="Save the roles again.", page="features"))
     if not plan.features:
         found.append(Problem(message="No column is left for the model to learn from.", hint="Give at least one column the role 'feature'.", page="features"))
