@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,32 @@ A_PAGE = 500
 
 def find(facts: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     """The facts of the columns whose name has what was typed; beyond 500 columns a page of them."""
-    asked = st.text_input("Find a column", key=key, placeholder="Find a column", label_visibility="collapsed", icon=":material/search:", width=360)
-    found = [fact for fact in facts if asked.lower() in fact["name"].lower()]
-    if len(found) > A_PAGE:
-        shown = st.pagination(-(-len(found) // A_PAGE), key=f"{key}_page")
-        found = found[(shown - 1) * A_PAGE : shown * A_PAGE]
-    return found
+    wanted = set(matching([fact["name"] for fact in facts], asked(key)))
+    return page([fact for fact in facts if fact["name"] in wanted], f"{key}_page")
+
+
+def asked(key: str) -> str:
+    """A field to look for columns in."""
+    return st.text_input("Find a column", key=key, placeholder="Name, or a pattern: price_*", label_visibility="collapsed", icon=":material/search:",
+                         width=300)  # fmt: skip
+
+
+def matching(names: Sequence[str], asked: str) -> list[str]:
+    """The names that have these letters, or that fit a pattern with * and ?, in any case."""
+    wanted = asked.strip().lower()
+    if not {"*", "?"} & set(wanted):
+        return [name for name in names if wanted in name.lower()]
+    fits = re.compile(fnmatch.translate(wanted.replace("[", "[[]"))).match
+    return [name for name in names if fits(name.lower())]
+
+
+def page(found: Sequence[Any], key: str) -> list[Any]:
+    """Those of one page, with the control to turn pages where there are several."""
+    pages = max(1, -(-len(found) // A_PAGE))
+    if pages == 1:
+        return list(found)
+    shown = min(st.pagination(pages, key=key), pages)
+    return list(found[(shown - 1) * A_PAGE : shown * A_PAGE])
 
 
 def table(facts: Sequence[dict[str, Any]], key: str, roles: Mapping[str, str] | None = None, most: int = 14) -> int | None:

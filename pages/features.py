@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _columns, _recipe, _roles, _ui
+from pages import _charts, _columns, _history, _recipe, _roles, _ui
 
 _ui.guard()
 
@@ -88,6 +88,8 @@ if at.plan is None:
 else:
     problems = at.plan.problems(at.dataset.schema)
     _ui.show_problems(problems)
+    with st.container(horizontal=True, horizontal_alignment="right", key="turns"):
+        _history.turns(at.dataset)
     tabs = st.tabs(["Recipe", "Columns"], key="tab", on_change="rerun", bind="query-params")
     if tabs[0].open:
         with tabs[0]:

@@ -1,0 +1,34 @@
+"""Undo and redo: what the draft was before is in the store, so it is there after a refresh, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages import _ui
+
+if TYPE_CHECKING:
+    from pipeline.store import Dataset
+
+PARTS = {
+    "recipe": "the recipe", "columns": "roles and kinds", "fixes": "answers to findings", "families": "the models", "search": "search and budget",
+    "positive": "the positive class",
+}  # fmt: skip
+
+
+def turns(dataset: Dataset) -> None:
+    """Two buttons; each says which part of the plan it would change."""
+    undo, redo = _ui.store().turns(dataset.id)
+    if _turn("Undo", "undo", undo, "Ctrl+Z"):
+        _ui.store().undo_draft(dataset.id)
+        st.rerun()
+    if _turn("Redo", "redo", redo, "Ctrl+Shift+Z"):
+        _ui.store().redo_draft(dataset.id)
+        st.rerun()
+
+
+def _turn(title: str, key: str, parts: list[str] | None, shortcut: str) -> bool:
+    said = ", ".join(PARTS.get(part, f"the {part}") for part in parts or ())
+    help = f"{title} the last change: {said}" if parts else f"Nothing to {key}"
+    return st.button(title, key=key, icon=f":material/{key}:", type="tertiary", disabled=parts is None, help=help, shortcut=shortcut)
