@@ -95,7 +95,16 @@ def step(
     return catalog.register("step", name, title=title, help=help, params=params, facts=found, order=order)
 
 
-from pipeline.features import arithmetic, categories, clean, dates, numbers, text  # noqa: E402, F401, F811  (each registers its steps)
+from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
+    arithmetic,
+    categories,
+    clean,
+    dates,
+    impute,
+    numbers,
+    scale,
+    text,
+)  # fmt: skip
 from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
 

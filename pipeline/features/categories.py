@@ -19,7 +19,7 @@ WORDS = ("categorical", "id")
     params=(Param("min_share", "float", 0.01, "Smallest share", "Of the training rows.", 0.0001, 0.5, log=True, tune=False),),
 )
 def group_rare(params: dict[str, Any], needs: Needs) -> Any:
-    from pipeline.features.transformers import GroupRare
+    from pipeline.features.levels import GroupRare
 
     return GroupRare(**params)
 
@@ -27,25 +27,50 @@ def group_rare(params: dict[str, Any], needs: Needs) -> Any:
 @step(
     "encode",
     title="Encode categories",
-    help="One column per level (one-hot), a code by frequency (ordinal), or left to the family (native). 'auto' gives each "
-    "family what it works best with. A level never seen in training counts as unknown.",
+    help="One column per level (onehot), a code by frequency (ordinal) or by the alphabet (alphabetical), the share of rows (count), "
+    "a few columns by hash (hashing), the mean target of the level, made out of fold (target), or left to the family (native). "
+    "'auto' gives each family what it works best with.",
     kinds=WORDS,
     gives="numeric",
     default=True,
     order=60,
+    onnx=True,
     params=(
-        Param("method", "choice", "auto", "Encoding", choices=("auto", "onehot", "ordinal", "native"), tune=False),
+        Param(
+            "method", "choice", "auto", "Encoding", tune=False,
+            choices=("auto", "onehot", "ordinal", "native", "alphabetical", "count", "hashing", "target"),
+        ),
         Param("max_levels", "int", 100, "Most columns", "One-hot: rarer levels share a column.", 2, 2_000, tune=False),
+        Param(
+            "unseen", "choice", "auto", "A new level is", "One that no training row has. 'auto' leaves it to the encoding: unknown, or 0.",
+            choices=("auto", "own", "most_frequent", "missing"), tune=False,
+        ),
+        Param("hash_columns", "int", 16, "Hash columns", "For 'hashing', of each column.", 2, 1_024, tune=False),
     ),
-)
+)  # fmt: skip
 def encode(params: dict[str, Any], needs: Needs) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    from pipeline.features.levels import NewLevels
+
+    encoder = _encoder(params, needs, own=params["unseen"] == "own")
+    return make_pipeline(NewLevels(params["unseen"]), encoder) if params["unseen"] in ("most_frequent", "missing") else encoder
+
+
+def _encoder(params: dict[str, Any], needs: Needs, own: bool) -> Any:
+    """One-hot columns, hashes, shares and means have room for a new level without being told; codes are told by `own`."""
     from sklearn.preprocessing import OneHotEncoder
 
-    from pipeline.features.transformers import FrequencyCodes, NativeCategories
+    from pipeline.features import levels
 
     method = needs.categories if params["method"] == "auto" else params["method"]
     if method == "native" and needs.categories == "native":
-        return NativeCategories()
+        return levels.NativeCategories(own)
     if method == "onehot" and needs.categories != "native":
         return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=params["max_levels"], sparse_output=needs.sparse)
-    return FrequencyCodes(unknown_is_missing=needs.missing)
+    if method == "hashing":
+        return levels.HashedLevels(params["hash_columns"], needs.sparse)
+    if method in ("count", "target"):
+        return levels.FrequencyShares() if method == "count" else levels.TargetMeans()
+    codes = levels.AlphabeticCodes if method == "alphabetical" else levels.FrequencyCodes
+    return codes(needs.missing, own)

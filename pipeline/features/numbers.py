@@ -1,4 +1,4 @@
-"""Steps for numbers: missing values, extremes, scale."""
+"""Steps for numbers: extremes, long tails, rounding, bins."""
 
 from __future__ import annotations
 
@@ -7,16 +7,37 @@ from typing import Any
 from pipeline.catalog import Param
 from pipeline.features import Needs, step
 
+NUMBERS = ("numeric",)
+
+
+@step(
+    "round",
+    title="Round",
+    help="Rounds to the nearest multiple, for numbers that are more exact than what they measure.",
+    kinds=NUMBERS,
+    order=28,
+    onnx=True,
+    params=(Param("to", "float", 1.0, "Multiples of", "0.01 rounds to cents, 1000 to thousands.", 1e-6, 1e9, log=True, tune=False),),
+)
+def rounding(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.transformers import Rounded
+
+    return Rounded(**params)
+
 
 @step(
     "clip",
     title="Clip extremes",
-    help="Pulls values beyond two quantiles of the training rows back to them; no row is dropped.",
-    kinds=("numeric",),
+    help="Pulls extremes back to a lower and an upper bound that the training rows give; no row is dropped. The bounds are two "
+    "quantiles, or lie a number of widths beyond the middle half (IQR) or the median (MAD).",
+    kinds=NUMBERS,
     order=30,
+    onnx=True,
     params=(
         Param("low", "float", 0.01, "Lower quantile", "Values below it are set to it.", 0.0, 0.49, tune=False),
         Param("high", "float", 0.99, "Upper quantile", "Values above it are set to it.", 0.51, 1.0, tune=False),
+        Param("method", "choice", "quantiles", "Bounds by", choices=("quantiles", "iqr", "mad"), tune=False),
+        Param("reach", "float", 3.0, "Reach", "For IQR and MAD: how many widths.", 0.5, 50.0, tune=False),
     ),
 )
 def clip(params: dict[str, Any], needs: Needs) -> Any:
@@ -26,49 +47,33 @@ def clip(params: dict[str, Any], needs: Needs) -> Any:
 
 
 @step(
-    "impute",
-    title="Fill missing numbers",
-    help="Fills gaps from the training rows and adds a column that marks where the gaps were. "
-    "'auto' leaves them to families that handle missing values themselves and takes the median for the others.",
-    kinds=("numeric",),
-    default=True,
-    order=40,
-    params=(
-        Param("strategy", "choice", "auto", "Fill with", choices=("auto", "median", "mean", "most_frequent"), tune=False),
-        Param("indicator", "bool", True, "Mark the gaps", "Adds a 0/1 column where training rows had gaps.", tune=False),
-    ),
+    "log",
+    title="Logarithm",
+    help="log(1 + |x|) with the sign of x, for amounts and counts with a long tail; 0 stays 0 and negative values are welcome.",
+    kinds=NUMBERS,
+    order=32,
+    onnx=True,
 )
-def impute(params: dict[str, Any], needs: Needs) -> Any:
-    from sklearn.impute import SimpleImputer
+def logarithm(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.transformers import SignedLog
 
-    if params["strategy"] == "auto" and needs.missing:
-        return None
-    strategy = "median" if params["strategy"] == "auto" else params["strategy"]
-    return SimpleImputer(strategy=strategy, add_indicator=params["indicator"], keep_empty_features=True)
+    return SignedLog()
 
 
 @step(
-    "scale",
-    title="Scale numbers",
-    help="Puts numbers on one scale for the families that need it (linear, nearest neighbours, SVM, networks); trees skip it. "
-    "'quantile' follows the ranks and is calm about extremes.",
-    kinds=("numeric",),
-    default=True,
-    order=50,
+    "bins",
+    title="Bins",
+    help="Replaces a number by the number of its bin, from 0; missing stays missing. Bins hold equally many training rows (quantile), "
+    "are equally wide (uniform), or lie where the values crowd (kmeans).",
+    kinds=NUMBERS,
+    order=34,
+    onnx=True,
     params=(
-        Param("method", "choice", "auto", "Method", choices=("auto", "standard", "robust", "quantile", "minmax", "none"), tune=False),
+        Param("bins", "int", 10, "Bins", "Fewer where values repeat.", 2, 255, tune=False),
+        Param("strategy", "choice", "quantile", "Bounds by", choices=("quantile", "uniform", "kmeans"), tune=False),
     ),
 )
-def scale(params: dict[str, Any], needs: Needs) -> Any:
-    from sklearn import preprocessing
+def bins(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.transformers import Bins
 
-    if params["method"] == "none" or not needs.scaled:
-        return None
-    made = {
-        "standard": preprocessing.StandardScaler,
-        "robust": preprocessing.RobustScaler,
-        "minmax": preprocessing.MinMaxScaler,
-    }
-    if params["method"] == "quantile":
-        return preprocessing.QuantileTransformer(output_distribution="normal", subsample=10_000, random_state=0)
-    return made.get(params["method"], preprocessing.StandardScaler)()
+    return Bins(**params)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.wording import UNITS, amount, kind_of_unit, spelling, tidied
-from pipeline.features.transformers import _Columnwise
+from pipeline.features.transformers import Columnwise
 
 
-class MergeSpellings(_Columnwise):
+class MergeSpellings(Columnwise):
     """Every word in the spelling that was commonest among the training rows; a word that was not there stays as it is."""
 
     def _learn(self, values: pd.Series) -> dict[str, str]:
@@ -25,7 +25,7 @@ class MergeSpellings(_Columnwise):
         return values.map(lambda value: learned.get(spelling(str(value)), value), na_action="ignore")
 
 
-class TidyText(_Columnwise):
+class TidyText(Columnwise):
     """Text without stray blanks; in small letters too, when asked."""
 
     def __init__(self, lower: bool = False) -> None:
@@ -35,7 +35,7 @@ class TidyText(_Columnwise):
         return values.map(lambda value: tidied(str(value)).casefold() if self.lower else tidied(str(value)), na_action="ignore")
 
 
-class Bounds(_Columnwise):
+class Bounds(Columnwise):
     """Numbers outside of what is possible become NaN; None leaves a side open."""
 
     def __init__(self, low: float = -1e15, high: float = 1e15) -> None:
@@ -46,7 +46,7 @@ class Bounds(_Columnwise):
         return values.where(~((values < self.low) | (values > self.high)), np.nan)
 
 
-class Rescale(_Columnwise):
+class Rescale(Columnwise):
     """Numbers between two bounds times a factor: those that were written in another unit."""
 
     def __init__(self, low: float = 0.0, high: float = 0.0, factor: float = 1.0) -> None:
@@ -59,7 +59,7 @@ class Rescale(_Columnwise):
         return values.where(~inside, values * self.factor)
 
 
-class ReadUnits(_Columnwise):
+class ReadUnits(Columnwise):
     """Amounts such as '5 kg' and '11 lb' as numbers of one unit; a number without a unit is taken to be in that one."""
 
     def __init__(self, unit: str = "kg") -> None:

@@ -1,27 +1,38 @@
-"""The transformers that scikit-learn does not have. All follow its contract, take a DataFrame and keep the row order."""
+"""The transformers that scikit-learn does not have. All follow its contract, take many columns at once and keep the row order."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-OTHER = "(rare or new)"
-GAP = "(missing)"
+MAD_TO_DEVIATION = 1.4826  # of normally distributed numbers
 
 
-class _Columnwise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+def _drawn(values: np.ndarray, rows: int) -> np.ndarray:
+    """At most so many rows, drawn with a fixed seed, in their order."""
+    if len(values) <= rows:
+        return values
+    return values[np.sort(np.random.default_rng(0).choice(len(values), rows, replace=False))]
+
+
+class Columnwise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """One column in, one column out, each on its own: `_learn(values)` in fit, `_change(values, learned)` in transform."""
 
-    def fit(self, table: pd.DataFrame, y: object = None) -> _Columnwise:
-        self.feature_names_in_ = np.asarray(table.columns, dtype=object)
-        self.n_features_in_ = table.shape[1]
-        self.learned_ = [self._learn(table[name]) for name in table.columns]
+    def fit(self, table: pd.DataFrame, y: object = None) -> Columnwise:
+        validate_data(self, table, skip_check_array=True)
+        frame = pd.DataFrame(table)
+        self.learned_ = [self._learn(frame.iloc[:, i]) for i in range(frame.shape[1])]
         return self
 
     def transform(self, table: pd.DataFrame) -> pd.DataFrame:
-        changed = [self._change(table[name], learned) for name, learned in zip(self.feature_names_in_, self.learned_, strict=True)]
-        return pd.DataFrame(dict(zip(self.feature_names_in_, changed, strict=True)), index=table.index)
+        validate_data(self, table, reset=False, skip_check_array=True)
+        frame = pd.DataFrame(table)
+        changed = {name: self._change(frame.iloc[:, i], self.learned_[i]) for i, name in enumerate(frame.columns)}
+        return pd.DataFrame(changed, index=frame.index)
 
     def _learn(self, values: pd.Series) -> object:
         return None
@@ -30,7 +41,30 @@ class _Columnwise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         raise TypeError(f"{type(self).__name__} does not say what it does to a column.")
 
 
-class ReplaceValues(_Columnwise):
+class Numeric(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """All columns at once, as one array of float64 in which what is not finite is NaN: `_learn(values)`, `_change(values)`."""
+
+    def fit(self, table: object, y: object = None) -> Numeric:
+        self._learn(self._open(table, reset=True))
+        return self
+
+    def transform(self, table: object) -> np.ndarray:
+        check_is_fitted(self, "n_features_in_")
+        return self._change(self._open(table, reset=False))
+
+    def _open(self, table: object, reset: bool) -> np.ndarray:
+        values = validate_data(self, table, reset=reset, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0)
+        endless = np.isinf(values)
+        return np.where(endless, np.nan, values) if endless.any() else values
+
+    def _learn(self, values: np.ndarray) -> None:
+        return None
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} does not say what it does to numbers.")
+
+
+class ReplaceValues(Columnwise):
     """Values that stand for 'unknown' become NaN: by text, or by number in a column of numbers."""
 
     def __init__(self, values: tuple[str, ...] = ("?",)) -> None:
@@ -43,104 +77,169 @@ class ReplaceValues(_Columnwise):
         return values.where(~values.astype(str).str.strip().isin([v.strip() for v in self.values]), np.nan)
 
 
-class ToNumber(_Columnwise):
+class ToNumber(Columnwise):
     """Text as numbers; what is none becomes NaN."""
 
     def _change(self, values: pd.Series, learned: object) -> object:
         return pd.to_numeric(values, errors="coerce").astype("float64")
 
 
-class Clip(_Columnwise):
-    """Values beyond two quantiles of the training rows, set to them."""
+class Clip(Numeric):
+    """Values beyond a lower and an upper bound, set to it. The bounds come from the training rows.
 
-    def __init__(self, low: float = 0.01, high: float = 0.99) -> None:
+    `method` is "quantiles" (from `low` to `high`), "iqr" (the middle half and `reach` times its width on either side) or
+    "mad" (the median and `reach` robust standard deviations on either side). Where half of the numbers are the same, the
+    width is 0 and says nothing: such a column stays as it is.
+    """
+
+    def __init__(self, low: float = 0.01, high: float = 0.99, method: str = "quantiles", reach: float = 3.0) -> None:
         self.low = low
         self.high = high
+        self.method = method
+        self.reach = reach
 
-    def _learn(self, values: pd.Series) -> tuple[float, float]:
-        low, high = values.quantile([self.low, self.high])
-        return (low, high) if np.isfinite(low) else (-np.inf, np.inf)
+    def _learn(self, values: np.ndarray) -> None:
+        bounds = [self._bounds(pd.Series(values[:, i])) for i in range(values.shape[1])]
+        self.bounds_ = np.array([(a, b) if np.isfinite(a) else (-np.inf, np.inf) for a, b in bounds]).reshape(-1, 2).T
 
-    def _change(self, values: pd.Series, learned: tuple[float, float]) -> pd.Series:
-        return values.clip(*learned)
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(values, *self.bounds_)
 
-
-class GroupRare(_Columnwise):
-    """Levels rarer than `min_share` of the training rows, and levels that are new, under one name. Missing stays missing."""
-
-    def __init__(self, min_share: float = 0.01) -> None:
-        self.min_share = min_share
-
-    def _learn(self, values: pd.Series) -> frozenset:
-        counts = values.value_counts()
-        return frozenset(counts.index[counts >= self.min_share * len(values)])
-
-    def _change(self, values: pd.Series, learned: frozenset) -> pd.Series:
-        return values.where(values.isin(learned) | values.isna(), OTHER)
-
-
-class FrequencyCodes(_Columnwise):
-    """Each level as its rank by frequency in the training rows: 0 is the most frequent. Ties are broken by name.
-
-    On high-cardinality columns this beat native categories by .03 ROC AUC (flights), and lost a little elsewhere.
-    Unknown and missing become NaN, or -1 for a family that takes no NaN.
-    """
-
-    def __init__(self, unknown_is_missing: bool = True) -> None:
-        self.unknown_is_missing = unknown_is_missing
-
-    def _learn(self, values: pd.Series) -> dict:
-        counts = values.value_counts().rename_axis("level").reset_index(name="rows")
-        ordered = counts.assign(key=counts["level"].astype(str)).sort_values(["rows", "key"], ascending=[False, True])
-        return {level: float(rank) for rank, level in enumerate(ordered["level"])}
-
-    def _change(self, values: pd.Series, learned: dict) -> pd.Series:
-        codes = values.map(learned).astype("float64")
-        return codes if self.unknown_is_missing else codes.fillna(-1.0)
+    def _bounds(self, values: pd.Series) -> tuple[float, float]:
+        if self.method == "quantiles":
+            return tuple(values.quantile([self.low, self.high]))
+        if self.method == "iqr":
+            low, high = values.quantile([0.25, 0.75])
+            width = self.reach * (high - low)
+        else:
+            low = high = values.median()
+            width = self.reach * MAD_TO_DEVIATION * (values - low).abs().median()
+        return (low - width, high + width) if width > 0 else (-np.inf, np.inf)
 
 
-class NativeCategories(_Columnwise):
-    """The pandas `category` type with the levels of the training rows; a new level is missing.
+class SignedLog(Numeric):
+    """log(1 + |x|) with the sign of x: tames long tails on both sides, and 0 stays 0."""
 
-    Where training rows had gaps, a gap is a level of its own: LightGBM cannot split missing from known categories otherwise.
-    """
-
-    def _learn(self, values: pd.Series) -> pd.CategoricalDtype:
-        return pd.CategoricalDtype(sorted(values.where(values.notna(), GAP).unique(), key=str))
-
-    def _change(self, values: pd.Series, learned: pd.CategoricalDtype) -> object:
-        filled = values.where(values.notna(), GAP)
-        return filled.where(filled.isin(learned.categories)).astype(learned)
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        return np.sign(values) * np.log1p(np.abs(values))
 
 
-class DateParts(TransformerMixin, BaseEstimator):
-    """Year, month, day, weekday (Monday is 0), day of the year, and the hour where the training rows have times.
+class Rounded(Numeric):
+    """Numbers as multiples of `to`: the nearest one."""
 
-    With `elapsed`, days since 1970-01-01 as one number with a fraction. A missing date is missing in every part.
-    """
+    def __init__(self, to: float = 1.0) -> None:
+        self.to = to
 
-    def __init__(self, elapsed: bool = True) -> None:
-        self.elapsed = elapsed
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        return np.round(values / self.to) * self.to
 
-    def fit(self, table: pd.DataFrame, y: object = None) -> DateParts:
-        self.feature_names_in_ = np.asarray(table.columns, dtype=object)
-        self.n_features_in_ = table.shape[1]
-        self.parts_ = {name: self._parts(table[name]) for name in table.columns}
-        return self
 
-    def transform(self, table: pd.DataFrame) -> pd.DataFrame:
-        made = {f"{name}: {part}": self._part(table[name], part) for name, parts in self.parts_.items() for part in parts}
-        return pd.DataFrame(made, index=table.index)
+class Straightened(Numeric):
+    """Scikit-learn's Yeo-Johnson power transform, learned from at most `rows` training rows; an empty column stays empty."""
+
+    def __init__(self, rows: int = 20_000) -> None:
+        self.rows = rows
+
+    def _learn(self, values: np.ndarray) -> None:
+        from sklearn.preprocessing import PowerTransformer
+
+        drawn = _drawn(values, self.rows)
+        self.power_ = PowerTransformer().fit(np.where(np.isnan(drawn).all(axis=0), 0.0, drawn))
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        return self.power_.transform(values)
+
+
+class Bins(Numeric):
+    """The number of the bin that a value falls in, from 0; a missing value stays missing. Bounds as scikit-learn finds them."""
+
+    def __init__(self, bins: int = 10, strategy: str = "quantile") -> None:
+        self.bins = bins
+        self.strategy = strategy
+
+    def _learn(self, values: np.ndarray) -> None:
+        self.edges_ = [self._edges(column[~np.isnan(column)]) for column in values.T]
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        coded = [np.searchsorted(edges, column, side="right") for edges, column in zip(self.edges_, values.T, strict=True)]
+        return np.where(np.isnan(values), np.nan, np.array(coded, dtype=float).reshape(values.shape[::-1]).T)
+
+    def _edges(self, known: np.ndarray) -> np.ndarray:
+        """The bounds between bins."""
+        from sklearn.preprocessing import KBinsDiscretizer
+
+        distinct = len(np.unique(known))
+        if distinct < 2:
+            return np.empty(0)
+        count = min(self.bins, distinct) if self.strategy == "kmeans" else self.bins
+        made = KBinsDiscretizer(count, encode="ordinal", strategy=self.strategy, subsample=20_000, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # bins without width are put together
+            return made.fit(known.reshape(-1, 1)).bin_edges_[0][1:-1]
+
+
+class MarkGaps(Numeric):
+    """Leaves gaps as they are, and adds a 0/1 column for each column in which training rows had some."""
+
+    def _learn(self, values: np.ndarray) -> None:
+        self.marked_ = np.flatnonzero(np.isnan(values).any(axis=0))
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        return np.hstack([values, np.isnan(values[:, self.marked_])])
 
     def get_feature_names_out(self, names: object = None) -> np.ndarray:
-        return np.asarray([f"{name}: {part}" for name, parts in self.parts_.items() for part in parts], dtype=object)
+        """Those that came in, and the marks as scikit-learn names them."""
+        names = super().get_feature_names_out(names)
+        return np.asarray([*names, *(f"missingindicator_{names[i]}" for i in self.marked_)], dtype=object)
 
-    def _parts(self, dates: pd.Series) -> list[str]:
-        timed = bool((dates.dropna() != dates.dropna().dt.normalize()).any())
-        return ["year", "month", "day", "weekday", "day of year", *(["hour"] if timed else []), *(["days since 1970"] if self.elapsed else [])]
 
-    @staticmethod
-    def _part(dates: pd.Series, part: str) -> pd.Series:
-        if part == "days since 1970":
-            return (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
-        return getattr(dates.dt, {"weekday": "day_of_week", "day of year": "day_of_year"}.get(part, part)).astype("float64")
+class FillAlike(MarkGaps):
+    """Fills a gap with what rows like it have there, and leaves what is known as it is.
+
+    `method` is "nearest" (the mean of the nearest training rows that have the value) or "iterative" (each column as a
+    linear function of the others, round after round). Columns are put on one scale for it. At most `rows` of the
+    training rows are asked, drawn with a fixed seed; a column without a single value there is 0.
+    """
+
+    def __init__(self, method: str = "nearest", neighbours: int = 5, rows: int = 2_000, indicator: bool = True) -> None:
+        self.method = method
+        self.neighbours = neighbours
+        self.rows = rows
+        self.indicator = indicator
+
+    def _learn(self, values: np.ndarray) -> None:
+        from sklearn.preprocessing import StandardScaler
+
+        super()._learn(values)
+        self.marked_ = self.marked_ if self.indicator else np.empty(0, int)
+        values = _drawn(values, self.rows)
+        self.empty_ = np.isnan(values).all(axis=0)
+        self.scaler_ = StandardScaler().fit(np.where(self.empty_, 0.0, values))
+        self._quietly(self._imputer().fit, values)
+
+    def _imputer(self) -> object:
+        from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (scikit-learn's own switch)
+        from sklearn.impute import IterativeImputer, KNNImputer
+
+        if self.method == "nearest":
+            self.imputer_ = KNNImputer(n_neighbors=self.neighbours, weights="distance", keep_empty_features=True)
+        else:
+            few = 20 if self.n_features_in_ > 20 else None
+            self.imputer_ = IterativeImputer(n_nearest_features=few, random_state=0, keep_empty_features=True)
+        return self.imputer_
+
+    def _quietly(self, verb: object, values: np.ndarray) -> np.ndarray:
+        from sklearn.exceptions import ConvergenceWarning
+
+        scaled = np.where(np.isnan(values), np.nan, self.scaler_.transform(np.where(self.empty_, 0.0, values)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # ten rounds are enough for a guess
+            return verb(scaled)
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        gaps = np.isnan(values)
+        filled, asked = values.copy(), gaps.any(axis=1)
+        if asked.any():
+            guessed = self.scaler_.inverse_transform(self._quietly(self.imputer_.transform, values[asked]))
+            filled[asked] = np.where(gaps[asked], guessed, values[asked])
+        return np.hstack([filled, gaps[:, self.marked_]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, StratifiedKFold
+
+from pipeline.features.crossfit import inner_folds
 
 SHORT = 60  # characters: in names and titles even two letters tell something; in longer texts they cost much and tell little
 WORD = re.compile(r"\w\w+")
-INNER_FOLDS = 5
 PENALTIES = (3.0, 0.5)  # names want more of it than reviews: the better one on a fifth of the training rows is taken
 MOST_SCORED_CLASSES = 20
 LEAST_LOG = float(np.log(1e-6))
@@ -86,7 +85,7 @@ class TextShort(TransformerMixin, BaseEstimator):
         self.counts_ = TextCounts(self.max_features)
         counts, self.model_, self.svd_, blocks = self.counts_.fit_transform(table), None, None, []
         if self.gives != "directions":
-            blocks.append(self._scores_of_others(counts, np.asarray(y)))
+            blocks.append(self._scores_of_others(table, counts, np.asarray(y)))
         if self.gives != "scores":
             size = min(self.components, counts.shape[1] - 1, counts.shape[0] - 1)
             self.svd_ = TruncatedSVD(size, n_iter=2, random_state=0).fit(counts) if size > 0 else None
@@ -113,13 +112,13 @@ class TextShort(TransformerMixin, BaseEstimator):
     def _directions(self, counts: sparse.csr_matrix) -> np.ndarray:
         return self.svd_.transform(counts) if self.svd_ else counts.toarray()
 
-    def _scores_of_others(self, counts: sparse.csr_matrix, y: np.ndarray) -> np.ndarray:
+    def _scores_of_others(self, table: pd.DataFrame, counts: sparse.csr_matrix, y: np.ndarray) -> np.ndarray:
         """The score of each training row by a model of other training rows; the model of all of them is kept."""
         self.classes_ = None if np.issubdtype(y.dtype, np.floating) else np.unique(y)
         made, self.penalty_ = np.zeros((len(y), self._wide())), PENALTIES[0]
         if not counts.shape[1] or len(np.unique(y)) < 2:
             return made
-        folds = self._inner(y)
+        folds = inner_folds(table, y)
         self.penalty_ = self._best_penalty(counts, y, *folds[0])
         self.model_ = self._learn(counts, y, self.penalty_)
         for train, valid in folds:
@@ -154,14 +153,6 @@ class TextShort(TransformerMixin, BaseEstimator):
         log = np.full((counts.shape[0], len(self.classes_)), LEAST_LOG)
         log[:, np.searchsorted(self.classes_, model.classes_)] = np.clip(model.predict_log_proba(counts), LEAST_LOG, 0)
         return (log[:, 1:] - log[:, :1]) if len(self.classes_) == 2 else log[:, : self._wide()]
-
-    def _inner(self, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        folds = min(INNER_FOLDS, len(y))
-        rare = self.classes_ is not None and np.unique(y, return_counts=True)[1].max() < folds
-        kind = KFold if self.classes_ is None or rare else StratifiedKFold
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds: it is as it is
-            return list(kind(folds, shuffle=True, random_state=0).split(np.zeros(len(y)), y))
 
 
 def words_and_pairs(text: str) -> list[str]:

@@ -136,7 +136,7 @@ def _column(kind: str, n: int, *, constant: bool = False, new: bool = False, emp
 
 def test_dates_give_the_parts_that_a_calendar_gives() -> None:
     frame = pd.DataFrame({"x": pd.to_datetime(["2024-02-29 13:30", "1970-01-01 00:00"]).astype("datetime64[us]")})
-    made = catalog.get("step", "date_parts").make({"elapsed": True}, NEEDS[0]).fit(frame).transform(frame)
+    made = catalog.get("step", "date_parts").make(catalog.get("step", "date_parts").complete(), NEEDS[0]).fit(frame).transform(frame)
     assert made.iloc[0].to_dict() == {
         "x: year": 2024, "x: month": 2, "x: day": 29, "x: weekday": 3, "x: day of year": 60, "x: hour": 13, "x: days since 1970": 19782.5625,
     }  # fmt: skip

@@ -1,0 +1,189 @@
+"""Categories as numbers: what each level of the training rows becomes, and what a new one counts as."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.preprocessing import TargetEncoder
+from sklearn.utils.validation import validate_data
+
+from pipeline.features.crossfit import inner_folds
+from pipeline.features.transformers import Columnwise
+
+OTHER = "(rare or new)"
+GAP = "(missing)"
+MOST_CLASSES = 20
+
+
+class GroupRare(Columnwise):
+    """Levels rarer than `min_share` of the training rows, and levels that are new, under one name. Missing stays missing."""
+
+    def __init__(self, min_share: float = 0.01) -> None:
+        self.min_share = min_share
+
+    def _learn(self, values: pd.Series) -> frozenset:
+        counts = values.value_counts()
+        return frozenset(counts.index[counts >= self.min_share * len(values)])
+
+    def _change(self, values: pd.Series, learned: frozenset) -> pd.Series:
+        return values.where(values.isin(learned) | values.isna(), OTHER)
+
+
+class NewLevels(Columnwise):
+    """A level never seen in training as the most frequent one of the training rows, or as missing."""
+
+    def __init__(self, as_: str = "missing") -> None:
+        self.as_ = as_
+
+    def _learn(self, values: pd.Series) -> tuple[frozenset, object]:
+        counts = _counts(values)
+        return frozenset(counts.index), counts.index[0] if self.as_ == "most_frequent" and len(counts) else np.nan
+
+    def _change(self, values: pd.Series, learned: tuple[frozenset, object]) -> pd.Series:
+        known, stand_in = learned
+        return values.where(values.isin(known) | values.isna(), stand_in)
+
+
+class FrequencyCodes(Columnwise):
+    """Each level as its rank by frequency in the training rows: 0 is the most frequent. Ties are broken by name.
+
+    On high-cardinality columns this beat native categories by .03 ROC AUC (flights), and lost a little elsewhere.
+    Unknown and missing become NaN, or -1 for a family that takes no NaN. With `own_new` a new level is one more code.
+    """
+
+    def __init__(self, unknown_is_missing: bool = True, own_new: bool = False) -> None:
+        self.unknown_is_missing = unknown_is_missing
+        self.own_new = own_new
+
+    def _learn(self, values: pd.Series) -> dict:
+        return {level: float(rank) for rank, level in enumerate(self._order(values))}
+
+    def _order(self, values: pd.Series) -> list:
+        return list(_counts(values).index)
+
+    def _change(self, values: pd.Series, learned: dict) -> pd.Series:
+        codes = values.map(learned).astype("float64")
+        if self.own_new:
+            codes = codes.mask(codes.isna() & values.notna(), float(len(learned)))
+        return codes if self.unknown_is_missing else codes.fillna(-1.0)
+
+
+class AlphabeticCodes(FrequencyCodes):
+    """Each level as its place in the alphabet, or by size where every level is a number."""
+
+    def _order(self, values: pd.Series) -> list:
+        levels = pd.Series(values.dropna().unique(), dtype=object)
+        sizes = pd.to_numeric(levels, errors="coerce")
+        if sizes.notna().all():
+            return levels.loc[sizes.sort_values(kind="stable").index].to_list()
+        return sorted(levels, key=lambda level: (str(level).casefold(), str(level)))
+
+
+class FrequencyShares(Columnwise):
+    """Each level as the share of the training rows that have it: 0 for a new one, and for missing the share of gaps."""
+
+    def _learn(self, values: pd.Series) -> dict:
+        return values.where(values.notna(), GAP).value_counts(normalize=True).to_dict()
+
+    def _change(self, values: pd.Series, learned: dict) -> pd.Series:
+        return values.where(values.notna(), GAP).map(learned).astype("float64").fillna(0.0)
+
+
+class NativeCategories(Columnwise):
+    """The pandas `category` type with the levels of the training rows; a new level is missing, or one of its own.
+
+    Where training rows had gaps, a gap is a level of its own: LightGBM cannot split missing from known categories otherwise.
+    """
+
+    def __init__(self, own_new: bool = False) -> None:
+        self.own_new = own_new
+
+    def _learn(self, values: pd.Series) -> pd.CategoricalDtype:
+        levels = sorted(values.where(values.notna(), GAP).unique(), key=str)
+        return pd.CategoricalDtype([*levels, OTHER] if self.own_new and OTHER not in levels else levels)
+
+    def _change(self, values: pd.Series, learned: pd.CategoricalDtype) -> object:
+        filled = values.where(values.notna(), GAP)
+        if self.own_new:
+            filled = filled.where(filled.isin(learned.categories) | values.isna(), OTHER)
+        return filled.where(filled.isin(learned.categories)).astype(learned)
+
+
+class HashedLevels(TransformerMixin, BaseEstimator):
+    """Each column as `columns` numbers: a level is +1 or -1 in the one that its hash points at; nothing is learned.
+
+    A new level has its place like any other, and two levels may share one. Missing is 0 everywhere.
+    """
+
+    def __init__(self, columns: int = 16, sparse_output: bool = False) -> None:
+        self.columns = columns
+        self.sparse_output = sparse_output
+
+    def fit(self, table: pd.DataFrame, y: object = None) -> HashedLevels:
+        validate_data(self, table, skip_check_array=True)
+        return self
+
+    def transform(self, table: pd.DataFrame) -> sparse.csr_matrix | np.ndarray:
+        validate_data(self, table, reset=False, skip_check_array=True)
+        frame = pd.DataFrame(table)
+        made = sparse.hstack([self._hashed(frame.iloc[:, i]) for i in range(frame.shape[1])], format="csr")
+        return made if self.sparse_output else made.toarray()
+
+    def _hashed(self, values: pd.Series) -> sparse.csr_matrix:
+        codes, levels = pd.factorize(values.astype(object), use_na_sentinel=True)
+        hashed = FeatureHasher(self.columns, input_type="string").transform([*([str(level)] for level in levels), []])
+        return hashed[codes]  # the code of missing is -1: the last row, which is empty
+
+    def get_feature_names_out(self, names: object = None) -> np.ndarray:
+        names = getattr(self, "feature_names_in_", names)
+        return np.asarray([f"{name}: hash {i + 1}" for name in names for i in range(self.columns)], dtype=object)
+
+
+class TargetMeans(TransformerMixin, BaseEstimator):
+    """Each level as the mean target of the training rows that have it, drawn towards the mean of all where they are few.
+
+    A training row gets the mean of other training rows (five inner folds), a new row that of all of them; a new level
+    is the mean of all. With more than two classes there is a column for each of the most frequent twenty.
+    """
+
+    def fit(self, table: pd.DataFrame, y: np.ndarray) -> TargetMeans:
+        self.fit_transform(table, y)
+        return self
+
+    def fit_transform(self, table: pd.DataFrame, y: np.ndarray) -> np.ndarray:
+        validate_data(self, table, skip_check_array=True)
+        told, y = self._told(table), np.asarray(y)
+        asked = y if np.issubdtype(y.dtype, np.floating) else _frequent(y)
+        kind = "multiclass" if asked is not y and asked.max() > 1 else "continuous"
+        self.encoder_ = TargetEncoder(target_type=kind, cv=inner_folds(table, y))
+        return self.encoder_.fit_transform(told, asked)
+
+    def transform(self, table: pd.DataFrame) -> np.ndarray:
+        validate_data(self, table, reset=False, skip_check_array=True)
+        return self.encoder_.transform(self._told(table))
+
+    def get_feature_names_out(self, names: object = None) -> np.ndarray:
+        return self.encoder_.get_feature_names_out(names)
+
+    @staticmethod
+    def _told(table: pd.DataFrame) -> pd.DataFrame:
+        """Missing as a level of its own."""
+        frame = pd.DataFrame(table).astype(object)
+        return frame.where(frame.notna(), GAP)
+
+
+def _frequent(y: np.ndarray) -> np.ndarray:
+    """Classes as numbers from 0; those beyond the most frequent ones are one."""
+    _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    kept = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
+    return np.where(np.isin(codes, kept), codes, len(counts))
+
+
+def _counts(values: pd.Series) -> pd.Series:
+    """Training rows per level, the most frequent first; ties are broken by name."""
+    counts = values.value_counts().rename_axis("level").reset_index(name="rows")
+    ordered = counts.assign(key=counts["level"].astype(str)).sort_values(["rows", "key"], ascending=[False, True])
+    return ordered.set_index("level")["rows"]
