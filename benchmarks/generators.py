@@ -75,8 +75,8 @@ def skrub_native(train: pd.DataFrame, y: np.ndarray, job: dict) -> Made:
     return skrub(train, y, job, None if job["line"] == "linear" else "classifier")
 
 
-def keep(path: Path, made: Any) -> dict[int, list[str]]:
-    """Write a matrix; the levels of the columns that stay categories are told."""
+def keep(path: Path, made: Any, known: dict[int, list[str]] | None = None) -> dict[int, list[str]]:
+    """Write a matrix; the levels of the columns that stay categories are told. A level that is not known is missing."""
     if sparse.issparse(made):
         sparse.save_npz(path.with_suffix(".npz"), made.tocsr())
         return {}
@@ -87,8 +87,9 @@ def keep(path: Path, made: Any) -> dict[int, list[str]]:
     for i in range(made.shape[1]):
         column = made.iloc[:, i]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            levels[i] = [str(level) for level in column.cat.categories]
-            values[:, i] = column.cat.codes
+            names = column.cat.categories.astype(str)
+            levels[i] = known[i] if known else list(names)
+            values[:, i] = column.cat.rename_categories(names).cat.set_categories(levels[i]).cat.codes
         else:
             values[:, i] = column.to_numpy(dtype=float, na_value=np.nan)
     np.save(path.with_suffix(".npy"), values)
@@ -108,7 +109,7 @@ def main(work: Path) -> None:
             said["seconds"].append(time.perf_counter() - began)
             said["columns"].append(made.shape[1])
             said["levels"].append(keep(work / f"{k}-train", made))
-            keep(work / f"{k}-valid", valid)
+            keep(work / f"{k}-valid", valid, said["levels"][-1])
     except Exception as error:  # noqa: BLE001 - a generator that fails is a result
         said = {"error": f"{type(error).__name__}: {error}"[:300]}
     (work / "said.json").write_text(json.dumps(said))
