@@ -2,18 +2,24 @@
 
     .venv/bin/python benchmarks/features.py ../shared/data/manifest.json
     .venv/bin/python benchmarks/features.py MANIFEST --tasks adult,soybean --lines lightgbm --systems trainyard,autogluon
+    .venv/bin/python benchmarks/features.py MANIFEST --speed --tasks flights_late
 
 The manifest is that of accuracy.py, and so are the environments. A generator learns on the training rows of each fold, in a
 process and an environment of its own; the model is then fitted here with fixed parameters, whoever made the columns. The
 gain is that of the first system over the named one, positive is better, with a 95 % interval (paired bootstrap over rows).
+
+--speed takes all rows of the tables, and says what the recipe costs in seconds of a core and in memory (the peak above what was
+there before, in sizes of the table), what a default LightGBM fit costs on what it makes, and what a second family pays for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +50,14 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=40_000, help="of a larger table, so many are drawn")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--speed", action="store_true", help="measure time and memory instead of scores")
     parser.add_argument("--environments", type=Path, default=Path.home() / ".cache" / "trainyard-bench")
     args = parser.parse_args()
     entries = [e for e in json.loads(args.manifest.read_text()) if not args.tasks or e["name"] in args.tasks.split(",")]
+    if args.speed:
+        for entry in entries:
+            speed(entry, pd.read_csv(args.manifest.parent / entry["file"]), args.lines.split(","))
+        return 0
     done: list[dict[str, Any]] = []
     for entry in entries:
         table, y, fold = rows_of(entry, args)
@@ -145,6 +156,52 @@ def show(one: dict) -> None:
         f"{one['task']:13} {one['line']:8} {one['system']:13} {one['metric']:9} {one['score']:11.6g}  features {np.mean(one['seconds']):6.2f} s/fold  "
         f"columns {max(one['columns']):6}{gain}", flush=True,
     )  # fmt: skip
+
+
+def speed(entry: dict, frame: pd.DataFrame, lines: list[str]) -> None:
+    """What the recipe of a drafted plan costs on a whole table: one fold of five, for each line."""
+    import lightgbm
+
+    from pipeline import features, run, trials
+    from pipeline.data import infer
+    from pipeline.plan import Plan
+    from pipeline.workspace import Workspace
+
+    table, schema = infer(frame)
+    plan = Plan.draft(schema, entry["target"], task=entry["task"])
+    plan = plan.change(split={**plan.split.model_dump(), "holdout": 0, "folds": 5})
+    data, _ = run.prepare(plan, table, schema, lambda message: None)
+    train, size = data.part(0)[0], table.memory_usage(deep=True).sum()
+    print(f"{entry['name']}: {len(table):,} rows x {len(plan.features)} columns, {size / 1e6:.0f} MB")
+    for line in lines:
+        needs = features.Needs.of(catalog.get("family", line).facts)
+        features.build(plan, needs).fit_transform(table.head(1_000), data.y[:1_000])  # imports are not what is timed
+        made, seconds, peak = measured(lambda needs=needs: features.build(plan, needs).fit_transform(data.table.iloc[train], data.y[train]))
+        print(f"  recipe for {line:9} {seconds:6.2f} s of a core, peak {peak / size:.1f} x the table, gives {made.shape[1]} columns")
+        if line == "lightgbm":
+            kind = lightgbm.LGBMRegressor if entry["task"] == "regression" else lightgbm.LGBMClassifier
+            _, seconds, _ = measured(lambda made=made, kind=kind: kind(n_jobs=1, verbose=-1).fit(made, data.y[train]))
+            print(f"  default LightGBM fit on it {seconds:6.2f} s of a core")
+        del made
+    with tempfile.TemporaryDirectory() as folder:
+        space = Workspace(folder)
+        for family in ("lightgbm", "xgboost"):
+            needs = features.Needs.of(catalog.get("family", family).facts)
+            _, seconds, _ = measured(lambda needs=needs: trials.prepared(space, data, 0, needs))
+            print(f"  features of a fold for {family:9} {seconds:6.3f} s of a core")
+
+
+def measured(make: Any) -> tuple[Any, float, float]:
+    """What comes of it, seconds of a core, and the peak memory in bytes above what was there before (Linux)."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before, began = resident("VmRSS"), time.process_time()
+    made = make()
+    return made, time.process_time() - began, resident("VmHWM") - before
+
+
+def resident(name: str) -> float:
+    return next(float(line.split()[1]) * 1024 for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
 
 
 def summary(done: list[dict], args: argparse.Namespace) -> None:
