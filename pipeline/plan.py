@@ -37,6 +37,7 @@ class ColumnPlan(Part):
     kind: Kind
     role: Role = "feature"
     reason: str = ""
+    known: Literal["", "before", "at", "after"] = ""  # when its value is there: before, at or after the moment of prediction
 
 
 class StepSpec(Part):
