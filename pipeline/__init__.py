@@ -19,6 +19,7 @@ _HOMES = {
     "Outcome": "pipeline.run",
     "Plan": "pipeline.plan",
     "Predictor": "pipeline.predictor",
+    "Recipe": "pipeline.features",
     "Report": "pipeline.quality",
     "SPLITS": "pipeline.data.splits",
     "Schema": "pipeline.data.schema",
@@ -34,6 +35,7 @@ _HOMES = {
     "execute": "pipeline.run",
     "export_model": "pipeline.export",
     "fitted": "pipeline.estimate",
+    "flow": "pipeline.features",
     "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
     "preview": "pipeline.features",
@@ -42,6 +44,7 @@ _HOMES = {
     "rows_after": "pipeline.balance",
     "samples": "pipeline.data",
     "thinned": "pipeline.curves",
+    "trace": "pipeline.features",
     "train": "pipeline.run",
     "with_options": "pipeline.run",
 }

@@ -107,8 +107,10 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
 )  # fmt: skip
 from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
+from pipeline.features.templates import Recipe  # noqa: E402
+from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
-    "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "StepFacts", "build", "chains", "flow", "inputs", "names_out", "preview", "problems",
-    "rows_to_keep", "step",
+    "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out", "preview", "problems",
+    "rows_to_keep", "step", "trace",
 ]  # fmt: skip

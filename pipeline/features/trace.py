@@ -1,0 +1,223 @@
+"""What each step of a recipe does to the same rows, and how long it takes: for the editor, on a sample, and never for a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline import catalog
+from pipeline.errors import PlanError
+from pipeline.features import Needs
+from pipeline.features.build import _labelled, _made
+from pipeline.features.flow import Flow, Lane, flow
+from pipeline.plan import Plan, StepSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+MOST_ROWS, LEAST_ROWS, MOST_CELLS, MOST_COLUMNS = 2_000, 100, 1_000_000, 100
+
+
+@dataclass(frozen=True)
+class Act:
+    """One step: the first rows of what it was given and of what came out, at most 100 columns of each, and the true numbers of both.
+
+    `seconds` is None for a step that is done elsewhere, such as one that adds training rows inside a fold.
+    """
+
+    spec: StepSpec
+    before: pd.DataFrame
+    after: pd.DataFrame
+    columns_in: int = 0
+    columns_out: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A recipe, carried out on `rows` rows: its steps in their order (those that are switched on), and both ends."""
+
+    acts: tuple[Act, ...]
+    before: pd.DataFrame
+    after: pd.DataFrame
+    columns_in: int
+    columns_out: int
+    rows: int
+
+
+def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int = 20) -> Trace:
+    """What the recipe makes of the first rows, step by step, for a family, or for any that takes plain numbers on one scale.
+
+    Raises PlanError with all problems of the recipe.
+    """
+    laid = flow(plan)
+    if laid.problems:
+        raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
+    most = min(MOST_ROWS, max(LEAST_ROWS, MOST_CELLS // max(1, len(laid.inputs))))
+    walk = _Walk(plan, laid, *_labelled(plan, table.head(most)), _needs(family), show)
+    given = walk.shown()
+    for spec in plan.steps:
+        walk.step(spec)
+    out = walk.shown()
+    return Trace(tuple(walk.acts), given[0], out[0], given[1], out[1], len(walk.table))
+
+
+@dataclass
+class _Way:
+    """Columns that go the same way, as they are now; None until the step that adds them has been there."""
+
+    columns: list[str]
+    steps: tuple[StepSpec, ...]
+    made_by: StepSpec | None
+    reaches: bool
+    done: int = 0
+    now: pd.DataFrame | None = None
+
+
+@dataclass
+class _Walk:
+    """The rows at one place of the recipe."""
+
+    plan: Plan
+    laid: Flow
+    table: pd.DataFrame
+    y: np.ndarray | None
+    needs: Needs
+    show: int
+    acts: list[Act] = field(default_factory=list)
+    joined: pd.DataFrame | None = None
+    dropped: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.ways = _ways(self.laid.lanes, set(self.plan.features))
+        self._begin()
+
+    def step(self, spec: StepSpec) -> None:
+        facts = catalog.get("step", spec.step).facts
+        if facts.drops:
+            self._drop(spec, facts.drops)
+        else:
+            getattr(self, f"_{facts.phase}")(spec)
+
+    def shown(self) -> tuple[pd.DataFrame, int]:
+        """The first rows of what would reach a model now, and how many columns that are."""
+        if self.joined is not None:
+            return self._head([self.joined])
+        return self._head(way.now.drop(columns=self.dropped, errors="ignore") for way in self.ways if way.now is not None and way.reaches)
+
+    def _begin(self) -> None:
+        from pipeline.features.columns import Canonical
+
+        typed = Canonical(list(self.laid.inputs)).transform(self.table)
+        for way in self.ways:
+            way.now = typed[way.columns] if way.made_by is None else None
+
+    def _rows(self, spec: StepSpec) -> None:
+        before, started = self.shown(), time.perf_counter()
+        entry = catalog.get("step", spec.step)
+        keep = entry.make(self.table[[*self.plan.features, self.plan.target]], entry.complete(spec.params))
+        seconds = time.perf_counter() - started
+        self.table, self.y = self.table[keep], None if self.y is None else self.y[keep]
+        self._begin()
+        self._tell(spec, before, self.shown(), seconds)
+
+    def _columns(self, spec: StepSpec) -> None:
+        going = [way for way in self.ways if way.now is not None and way.done < len(way.steps) and way.steps[way.done] is spec]
+        before, seconds = self._head(way.now for way in going), 0.0
+        for way in going:
+            way.now, spent = self._fit(spec, way.now)
+            way.done += 1
+            seconds += spent
+        self._tell(spec, before, self._head(way.now for way in going), seconds)
+
+    def _derive(self, spec: StepSpec) -> None:
+        import pandas as pd
+
+        reads = dict.fromkeys(name for name, _ in catalog.get("step", spec.step).facts.reads(spec))
+        self._set_aside(reads)
+        now = {name: way.now[name] for way in self.ways if way.now is not None for name in way.columns if name in reads and name in way.now}
+        given = pd.DataFrame({name: now[name] for name in reads})
+        new, seconds = self._fit(spec, given)
+        for way in self.ways:
+            if way.made_by is spec:
+                way.now = new[way.columns]
+        self._tell(spec, self._head([given]), self._head([new]), seconds)
+
+    def _set_aside(self, reads: Collection[str]) -> None:
+        """What earlier steps have made beside the columns that are read now, such as marks of gaps, is ready and goes no further."""
+        for way in [way for way in self.ways if way.now is not None and way.columns[0] in reads]:
+            extra = way.now.drop(columns=way.columns)
+            way.now = way.now[way.columns]
+            self.ways.append(_Way(list(extra), (), None, True, now=extra))
+
+    def _matrix(self, spec: StepSpec) -> None:
+        import pandas as pd
+
+        if self.joined is None:
+            parts = [way.now.drop(columns=self.dropped, errors="ignore") for way in self.ways if way.now is not None and way.reaches]
+            self.joined = pd.concat(parts, axis=1)
+        before = self.shown()
+        self.joined, seconds = self._fit(spec, self.joined)
+        self._tell(spec, before, self.shown(), seconds)
+
+    def _training(self, spec: StepSpec) -> None:
+        self.acts.append(Act(spec, *([self.table.head(0)] * 2)))
+
+    def _drop(self, spec: StepSpec, which: str) -> None:
+        before, chosen = self.shown(), set(spec.columns or ())
+        self.dropped |= {name for way in self.ways if way.now is not None for name in way.now if (name in chosen) == (which == "chosen")}
+        self._tell(spec, before, self.shown(), 0.0)
+
+    def _fit(self, spec: StepSpec, given: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+        """What a step makes of these columns, and the seconds that it took; the columns themselves when no family of this sort needs it."""
+        transformer = _made(spec, self.needs)
+        if transformer is None or given.shape[1] == 0:
+            return given, 0.0
+        started = time.perf_counter()
+        found = transformer.fit_transform(given, self.y)
+        return _frame(found, transformer, given), time.perf_counter() - started
+
+    def _head(self, frames: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, int]:
+        import pandas as pd
+
+        frames, left, parts = list(frames), MOST_COLUMNS, []
+        for frame in frames:
+            parts.append(frame.iloc[: self.show, :left])
+            left -= parts[-1].shape[1]
+        return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=range(0)), sum(frame.shape[1] for frame in frames)
+
+    def _tell(self, spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float) -> None:
+        self.acts.append(Act(spec, before[0], after[0], before[1], after[1], seconds))
+
+
+def _needs(family: str | None) -> Needs:
+    if family is None:
+        return Needs(categories="onehot", scaled=True, missing=False, sparse=False)
+    return replace(Needs.of(catalog.get("family", family).facts), sparse=False)
+
+
+def _ways(lanes: Sequence[Lane], features: set[str]) -> list[_Way]:
+    """Lanes that go the same way and are read by the same steps. What a step adds reaches the model, a key that is only read does not."""
+    found: dict[tuple, _Way] = {}
+    read_by: dict[str, dict[int, None]] = {}
+    for lane in lanes:
+        for name in lane.reads:
+            read_by.setdefault(name, {})[id(lane.made_by)] = None
+    for lane in lanes:
+        reaches = lane.made_by is not None or lane.name in features
+        key = (tuple(map(id, lane.steps)), lane.kind, id(lane.made_by), reaches, tuple(read_by.get(lane.name, ())))
+        found.setdefault(key, _Way([], lane.steps, lane.made_by, reaches)).columns.append(lane.name)
+    return list(found.values())
+
+
+def _frame(found: Any, transformer: Any, given: pd.DataFrame) -> pd.DataFrame:
+    """What a transformer gave, as a table with names."""
+    import pandas as pd
+
+    if isinstance(found, pd.DataFrame):
+        return found
+    values = found.toarray() if hasattr(found, "toarray") else found
+    return pd.DataFrame(values, columns=transformer.get_feature_names_out(list(given)), index=given.index)

@@ -1,0 +1,127 @@
+"""Recipes that travel: from one plan to JSON to another plan whose columns have other names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data import infer
+from pipeline.errors import PlanError
+from pipeline.features import Needs, Recipe, problems, trace
+from pipeline.features.build import build, names_out
+from pipeline.plan import Plan
+
+N = 90
+STEPS = [
+    {"step": "clip", "columns": ["price", "adults"], "params": {"low": 0.05}},
+    {"step": "ratio", "params": {"numerator": "price", "denominator": "adults"}},
+    {"step": "scale", "columns": ["price / adults"]},
+    {"step": "group_rare", "columns": ["country"], "enabled": False},
+    *[{"step": name} for name in ("boolean", "date_parts", "impute", "scale", "encode", "tfidf")],
+]
+
+
+def stays() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "price": rng.normal(100, 20, N).round(2), "adults": rng.normal(2, 0.3, N).round(2), "country": rng.choice(["at", "de", "fr"], N),
+            "meal": rng.choice(["full", "half"], N), "arrival": pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d"),
+            "cancelled": rng.choice(["yes", "no"], N),
+        }
+    )  # fmt: skip
+    frame.loc[::7, "price"] = np.nan
+    return frame
+
+
+def planned(frame: pd.DataFrame, **fields) -> tuple[pd.DataFrame, Plan]:
+    typed, schema = infer(frame)
+    return typed, Plan.draft(schema, "cancelled").change(**fields)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return Recipe.of(planned(stays(), recipe=STEPS)[1], "stays")
+
+
+def test_a_recipe_goes_through_json_and_back_and_knows_what_it_names(recipe):
+    again = Recipe.parse(recipe.model_dump_json())
+    assert again == recipe
+    assert again.wanted() == {"price": "numeric", "adults": "numeric", "country": "categorical"}, "'price / adults' it makes itself"
+
+
+def test_a_table_with_the_same_columns_takes_it_as_it_is(recipe):
+    _, plan = planned(stays())
+    applied, told = recipe.applied(plan, recipe.suggested(plan))
+    assert applied.recipe == recipe.steps and told == []
+
+
+def test_renamed_columns_are_suggested_and_taken_over_everywhere(recipe):
+    names = {"price": "Average PRICE", "adults": "n_adults", "country": "Country "}
+    typed, plan = planned(stays().rename(columns=names))
+    mapping = recipe.suggested(plan)
+    assert mapping == {"price": "Average PRICE", "adults": "n_adults", "country": plan.columns[2].name}
+    applied, told = recipe.applied(plan, mapping)
+    assert told == [] and problems(applied) == []
+    assert applied.recipe[2].columns == ("Average PRICE / n_adults",), "a column that the recipe makes is renamed with those that it is made of"
+    build(applied, Needs()).fit(typed)
+
+
+def test_the_only_column_of_its_kind_is_suggested_and_each_one_once():
+    recipe = Recipe.parse('{"steps": [{"step": "clip", "columns": ["aaa", "aab"]}, {"step": "group_rare", "columns": ["q"]}],'
+                          ' "columns": {"aaa": "numeric", "aab": "numeric", "q": "categorical"}}')  # fmt: skip
+    _, plan = planned(pd.DataFrame({"aac": np.arange(N) + 0.5, "z": ["u", "v", "w"] * 30, "cancelled": ["yes", "no"] * 45}))
+    assert recipe.suggested(plan) == {"aaa": "aac", "aab": None, "q": "z"}
+
+
+def test_what_is_not_there_is_left_out_and_said(recipe):
+    _, plan = planned(stays().drop(columns=["adults", "country"]))
+    applied, told = recipe.applied(plan, {"adults": None, "country": None})
+    assert [spec.step for spec in applied.recipe] == ["clip", "boolean", "date_parts", "impute", "scale", "encode", "tfidf"]
+    assert applied.recipe[0].columns == ("price",) and problems(applied) == []
+    assert len(told) == 4 and "'adults' is not there" in told[0] and "left out" in told[1] and "'price / adults' is not there" in told[2]
+    behind, _ = recipe.applied(plan, behind=True)
+    assert behind.recipe == (*plan.recipe, *applied.recipe)
+    with pytest.raises(PlanError, match="no column 'prize'"):
+        recipe.applied(plan, {"price": "prize"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", "is a list"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        ('{"version": 99, "steps": []}', "version 99"),
+        ('{"recipe": []}', "steps: Field required; recipe: Extra"),
+        ('{"steps": [{"step": 3}, {"step": "clip", "params": []}]}', "steps.0.step: Input should be a valid string; steps.1.params"),
+        ('{"steps": [], "columns": {"a": "colour"}}', "columns.a"),
+        ('{"steps": [' + ", ".join(["7"] * 40) + "]}", "and 30 more"),
+        (" " * 5_000_001, "at most 5,000,000"),
+    ],
+)  # fmt: skip
+def test_a_file_of_the_wrong_shape_is_refused_with_every_reason(text, said):
+    with pytest.raises(PlanError, match=said) as caught:
+        Recipe.parse(text)
+    assert caught.value.hint
+
+
+def test_a_step_that_this_installation_lacks_is_kept_and_told_by_the_plan():
+    recipe = Recipe.parse('{"steps": [{"step": "sorcery", "columns": ["price"], "params": {"anything": [1, {"a": null}]}}]}')
+    _, plan = planned(stays())
+    applied, told = recipe.applied(plan, recipe.suggested(plan))
+    assert applied.recipe[0].step == "sorcery" and told == []
+
+
+def test_the_trace_does_what_the_pipeline_does():
+    typed, plan = planned(stays(), recipe=[{"step": "impute", "columns": ["price"]}, *STEPS])
+    seen = trace(plan, typed)
+    pipeline = build(plan, Needs(scaled=True))
+    made = pd.DataFrame(np.asarray(pipeline.fit_transform(typed[plan.features])), columns=names_out(pipeline)).head(20)
+    assert sorted(made) == sorted(seen.after) and seen.columns_out == made.shape[1] and seen.columns_in == 5
+    pd.testing.assert_frame_equal(seen.after[sorted(made)].astype(float), made[sorted(made)], check_index_type=False)
+    ratio = seen.acts[2]
+    assert list(ratio.before) == ["price", "adults"] and list(ratio.after) == ["price / adults"] and ratio.seconds > 0
+    assert [act.spec for act in seen.acts] == list(plan.steps)
