@@ -111,6 +111,6 @@ from pipeline.features.templates import Recipe  # noqa: E402
 from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
-    "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out", "preview", "problems",
-    "rows_to_keep", "step", "trace",
+    "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out",
+    "preview", "problems", "rows_to_keep", "step", "trace",
 ]  # fmt: skip

@@ -126,7 +126,7 @@ def _title(spec: StepSpec) -> str:
 
 
 def _meant(name: str, kind: Kind | None, free: Mapping[str, Kind]) -> str | None:
-    """The column that may be another's: the same but for case and signs, else one of its kind with a like name, or that has it within, else the only one of its kind."""
+    """The column that may be another's: the same but for case and signs, else of its kind a like name or one within the other, else the only one."""
     same = [other for other in free if _folded(other) == _folded(name)]
     if same:
         return same[0]
