@@ -1,7 +1,9 @@
-"""The command line, as a user or another tool runs it: real processes, real files, a home of its own."""
+"""The command line, as a user or another tool runs it: real files, a home of its own, and a process of its own where that matters."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,16 +15,30 @@ import pandas as pd
 import pytest
 
 from pipeline import Store, entry
+from pipeline.__main__ import main
 from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(home: Path, *words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """A command in this process, which has imported what a process of its own would have to import first."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setenv("TRAINYARD_HOME", str(home))
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as ended:  # argparse's way to refuse
+            status = ended.code
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def process(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """The same as a person types it."""
     command = [sys.executable, "-m", "pipeline", *map(str, words)]
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, "TRAINYARD_HOME": str(home)}, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+        command, cwd=ROOT, env={**os.environ, "TRAINYARD_HOME": str(home)}, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
     )
 
 
@@ -155,7 +171,7 @@ def wrong_inputs(folder: Path) -> dict[str, tuple[Path, str, list[str]]]:
 )  # fmt: skip
 def test_wrong_input_ends_in_one_sentence_with_a_hint(case: str, words: str, tmp_path: Path) -> None:
     path, target, more = wrong_inputs(tmp_path)[case]
-    done = run(tmp_path / "home", "train", path, "--target", target, "--budget-trials", 1, *more)
+    done = (process if case == "one_class" else run)(tmp_path / "home", "train", path, "--target", target, "--budget-trials", 1, *more)
     assert done.returncode != 0 and done.stdout == ""
     lines = done.stderr.strip().splitlines()
     assert lines[0].startswith("error: ") and lines[1].startswith("hint: ") and len(lines) == 2, done.stderr
@@ -178,7 +194,7 @@ def test_a_plan_file_is_carried_out(tmp_path: Path) -> None:
     customers().to_csv(tmp_path / "c.csv", index=False)
     plan = Plan.draft(infer(customers())[1], "left").change(families=[{"family": "linear"}], search={"trials": 1}, metric="brier")
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
-    done = run(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--json")
+    done = process(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--json")
     said = json.loads(done.stdout)
     assert said["metric"] == "brier" and {r["family"] for r in said["leaderboard"]} == {"baseline", "linear"}
 
