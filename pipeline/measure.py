@@ -126,7 +126,7 @@ class Ruler:
         weighing = mine[[plan.balance.column]] if plan.balance.column else None
         y = self._data.y if labels is None else np.asarray(labels)
         asked = plan.training().model_copy(update={"split": self._data.plan.split})
-        return replace(self._data, plan=asked, table=mine[plan.features], y=y, folds=folds, weighing=weighing), kept
+        return replace(self._data, plan=asked, table=mine[features.inputs(plan)], y=y, folds=folds, weighing=weighing), kept
 
     def _fitted(self, folder: str, data: TrainingData) -> Tally:
         slots = self._slots or executor.shared()

@@ -98,8 +98,12 @@ def step(
 from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
     arithmetic,
     categories,
+    choose,
     clean,
     dates,
+    formula,
+    geography,
+    groups,
     impute,
     numbers,
     scale,

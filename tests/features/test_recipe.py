@@ -110,7 +110,7 @@ def test_the_scaler_is_fitted_after_the_split() -> None:
     assert dense(recipe.transform(typed.iloc[100:])).mean() > 10
 
 
-@pytest.mark.parametrize("entry", [e for e in catalog.entries("step") if not e.facts.rows], ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [e for e in catalog.entries("step") if e.facts.phase == "columns"], ids=lambda e: e.name)
 @pytest.mark.parametrize("needs", NEEDS, ids=str)
 def test_every_step_bears_empty_constant_new_and_single_values(entry: catalog.Entry, needs: Needs) -> None:
     transformer = entry.make(entry.complete(), needs)
@@ -268,3 +268,13 @@ def test_a_step_that_was_moved_behind_a_table_of_plain_numbers_still_works() -> 
     )
     for needs in NEEDS[:2]:
         assert np.isfinite(dense(features.build(moved, needs).fit_transform(typed))).all()
+
+
+def test_dropped_columns_do_not_reach_the_model_and_may_still_be_read() -> None:
+    typed, plan = draft(table())
+    dropped = recipe(plan, {"step": "drop", "columns": ["age", "note"]}, RATIO)
+    names = features.names_out(features.build(dropped, NEEDS[0]).fit(typed))
+    assert "age" not in names and "age / visits" in names and not any("text" in name for name in names)
+    kept = recipe(plan, RATIO, {"step": "keep", "columns": ["age / visits", "city"]})
+    assert {lane.name for lane in features.flow(kept).lanes if lane.shown} == {"age / visits", "city"}
+    assert "no column is chosen" in features.problems(recipe(plan, {"step": "keep"}))[0][0]

@@ -49,7 +49,7 @@ def values(made: Any) -> list:
 CHOICES = [
     (entry.name, {param.name: choice})
     for entry in catalog.entries("step")
-    if not entry.facts.rows
+    if entry.facts.phase == "columns" and entry.facts.kinds
     for param in entry.params
     if param.kind == "choice"
     for choice in param.choices
