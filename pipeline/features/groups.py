@@ -31,7 +31,7 @@ MOVING = ("mean", "sum", "std", "min", "max", "count")
         Param("values", "columns", (), "Numbers", "Not needed to count rows.", tune=False, accepts=("numeric", "boolean"), optional=True),
         Param("statistic", "choice", "mean", "Statistic", "count: training rows of the group.", choices=STATISTICS, tune=False),
         Param("quantile", "float", 0.9, "Quantile", "For the statistic of that name.", 0.01, 0.99, tune=False),
-        Param("gives", "choice", "both", "Gives", "The statistic, the row's difference from it, or both.", choices=("statistic", "difference", "both"), tune=False),
+        Param("gives", "choice", "both", "Gives", "difference: of the row from its group.", choices=("statistic", "difference", "both"), tune=False),
         Param("cross_fit", "bool", True, "From other rows", "A training row does not count in its own group, as a new row does not.", tune=False),
     ),
     names=lambda params: {name: "numeric" for pair in aggregate_names(params) for name in pair if name},
