@@ -98,6 +98,9 @@ def test_families_that_bear_gaps_keep_them_unless_told() -> None:
 def test_scales_have_the_spread_that_they_promise() -> None:
     train = numbers(a=np.random.default_rng(0).lognormal(size=500))
     assert make("scale", method="standard").fit_transform(train).std() == pytest.approx(1)
+    limited = make("scale").fit(train)
+    far = limited.transform(numbers(a=[1e9, -1e9, np.nan]))[:, 0]
+    assert far[:2] == pytest.approx([3, -3]) and np.isnan(far[2]) and abs(limited.transform(train)).max() < 3
     assert np.ptp(make("scale", method="minmax").fit_transform(train)) == pytest.approx(1)
     assert np.median(make("scale", method="robust").fit_transform(train)) == pytest.approx(0)
     uniform = make("scale", method="quantile_uniform").fit_transform(train)
