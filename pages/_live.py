@@ -183,6 +183,17 @@ def _resume(run_id: str) -> None:
     _plan.wake_worker()
 
 
+def replay(run: Run) -> None:
+    """A run in seconds that is done can be made again, exactly: a button that starts that and opens it."""
+    if run.state == "done" and not run.analysis and not run.plan.search.reproducible and not run.plan.replay:
+        what = "Makes the very trials of this run again, each ended where the clock ended it: the same models, on this kind of machine."
+        if st.button("Replay exactly", key="replay", icon=":material/replay:", help=what):
+            with _ui.shown():
+                again = _ui.store().submit(_ui.store().replayed(run.id))
+                _plan.wake_worker()
+            _ui.go("pages/runs.py", run=again.id)
+
+
 def ending(run: Run) -> None:
     """Why it ended early, the cause first, and what can be done."""
     word, icon, _ = _ui.STATES[run.state]

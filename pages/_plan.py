@@ -40,6 +40,8 @@ def budget(plan: Plan) -> dict[str, Any]:
 
 def spelled(plan: Plan) -> str:
     """The budget in words."""
+    if plan.replay:
+        return f"replay of {len(plan.replay)} trials"
     if plan.search.trials is not None:
         return f"{plan.search.trials} trials"
     return _ui.duration(plan.search.seconds) or "none"

@@ -22,6 +22,7 @@ def one(run) -> None:
         view = None if run.analysis else st.segmented_control(
             "View", _live.VIEWS, default=_live.SCORES, required=True, key="show", bind="query-params", label_visibility="collapsed"
         )  # fmt: skip
+        _live.replay(run)
         _live.buttons(run)
     st.fragment(_live.draw, run_every=1 if run.active else None)(run.id, run.active, view)
     if run.state in ("done", "cancelled") and run.best:

@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     export_.add_argument("--to", required=True, metavar="PATH")
     for name, run in (("runs", runs), ("models", models), ("datasets", datasets)):
         _command(commands, name, f"list the {name}", run).add_argument("--json", action="store_true", help=JSON_HELP)
-    for name, run, help_ in (("resume", resume, "go on with a run from its finished trials"), ("cancel", cancel, "stop a run, keep its best")):
+    verbs = (("resume", resume, "go on with a run from its finished trials"), ("replay", replay, "make the trials of a run in seconds again, exactly"))
+    for name, run, help_ in (*verbs, ("cancel", cancel, "stop a run, keep its best")):
         _command(commands, name, help_, run).add_argument("run_id", metavar="RUN")
     _command(commands, "worker", "work on queued runs until idle (started by the app)", run=lambda args: 0)
     return parser
@@ -296,10 +297,18 @@ def datasets(args: argparse.Namespace) -> int:
 
 
 def resume(args: argparse.Namespace) -> int:
+    store = _store(args)
+    return _carried_out(store, store.resume(args.run_id))
+
+
+def replay(args: argparse.Namespace) -> int:
+    store = _store(args)
+    return _carried_out(store, store.submit(store.replayed(args.run_id)))
+
+
+def _carried_out(store: Any, run: Any) -> int:
     from pipeline.worker import run_here
 
-    store = _store(args)
-    run = store.resume(args.run_id)
     with _Bar(run.plan) as bar:
         run = run_here(store, run.id, on_event=bar.on_event)
     if run.state not in ("done", "cancelled"):

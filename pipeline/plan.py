@@ -125,6 +125,32 @@ class Analysis(Part):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class RealisedFit(Part):
+    """A fit as a run in seconds made it: `stop` is the round at which the clock ended it, `rounds` what a refit was asked for.
+
+    What was measured (`seconds`, `latency`, `recipe_latency`) is kept, because the choice of the final models rested on it.
+    """
+
+    fold: int
+    repeat: int = 0
+    rounds: int | None = None
+    stop: int | None = None
+    state: Literal["complete", "cut", "failed"] = "complete"
+    seconds: float = 0.0
+    latency: float = 0.0
+    recipe_latency: float = 0.0
+    message: str = ""
+
+
+class RealisedTrial(Part):
+    """A trial as a run made it, with its fits."""
+
+    family: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    dropped: str = ""
+    fits: tuple[RealisedFit, ...] = ()
+
+
 class Problem(Part):
     """Why a plan cannot be carried out, and the page that mends it."""
 
@@ -150,6 +176,7 @@ class Plan(Part):
     families: tuple[FamilySpec, ...] = ()
     search: Search = Search(seconds=60)
     analysis: Analysis | None = None
+    replay: tuple[RealisedTrial, ...] = ()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @classmethod
@@ -226,6 +253,13 @@ class Plan(Part):
         entry = catalog.get("analysis", analysis)
         entry.complete(params)
         return self.model_copy(update={"analysis": Analysis(name=entry.name, params=params)})
+
+    def replaying(self, realised: Iterable[Any]) -> Plan:
+        """This plan with the trials that a run of it has made (`evaluation["realised"]`): it makes these again, no others, whatever the time.
+
+        On the same data and the same kind of machine the models are the same. Raises PlanError when it has another shape.
+        """
+        return self.change(replay=list(realised))
 
     def training(self) -> Plan:
         """This plan without a question: what a run of it would train."""

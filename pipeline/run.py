@@ -26,6 +26,7 @@ from pipeline.fitting import Fitting, Journal
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor
+from pipeline.replay import Replay, realised
 from pipeline.results import Holdout
 from pipeline.schedule import ByTime, ByTrials, Clock, Schedule
 from pipeline.trials import TrainingData, Trial
@@ -46,7 +47,8 @@ class Outcome:
 
     `leaderboard` has one row per family, best first, the baseline always among them. `evaluation` is JSON-able:
     "holdout" (rows that no trial has seen; absent when none were held out), "cv" (out-of-fold predictions), each as
-    `evaluate.judge` gives it, and "results", what either model reaches and how quick it is. `rows` are the positions of
+    `evaluate.judge` gives it, and "results", what either model reaches and how quick it is. After a budget in seconds
+    "realised" has every fit that was made, for `Plan.replaying`. `rows` are the positions of
     the training and holdout rows.
     """
 
@@ -156,6 +158,8 @@ def _schedule(
 ) -> Schedule:
     """The way to spend the plan's budget. What an earlier attempt has spent in the same workspace counts."""
     plan, resources = data.plan, Resources(threads=slots.threads, seed=data.plan.seed, device=choose(None).kind)
+    if plan.replay:
+        return Replay(data, Clock(started, None, should_stop), resources)
     if plan.search.seconds is None:
         return ByTrials(data, Clock(started, None, should_stop), resources)
     budget = plan.search.seconds
@@ -176,6 +180,8 @@ def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Worksp
     baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
     evaluation = results.judge(data, holdout, offered, baseline)
     evaluation["ensemble"] = members.weighed
+    if schedule.timed:
+        evaluation["realised"] = realised(schedule)
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
         best, whole = single.tallies[0], replace(data, table=space.get("table"))

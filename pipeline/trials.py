@@ -53,6 +53,7 @@ class Task:
     seconds: float | None = None
     until: float | None = None  # monotonic time: the end of the run's time
     beat: float | None = None  # the best that another booster reached on the same held-back rows
+    stop: int | None = None  # the round after which a replayed fit ends, because the clock ended it there
 
     @property
     def recipe(self) -> str:
@@ -63,6 +64,7 @@ class Task:
     def key(self) -> str:
         """The content of the fit: the same whatever trial asks for it, and however long it may take."""
         said = [self.family, self.params, self.fold, self.rounds, self.repeat, self.resources.seed, self.resources.device]
+        said += [self.stop] if self.stop else []
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -92,6 +94,7 @@ class Fit:
     target_rounds: int = 0
     held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
     recipe_latency: float = 0.0  # of preparing the features, seconds per 1,000 rows
+    stopped: int | None = None  # the round at which the clock ended it
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
     same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded, "recipe_latency": recipe_latency}
-    same["held_back"] = rounds.best
+    same |= {"held_back": rounds.best, "stopped": rounds.stopped}
     return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
@@ -277,6 +280,7 @@ class _Rounds:
         self._began: float | None = None
         self._course: list[tuple[float, float]] = []  # (seconds since the first round, best score so far)
         self.best: float | None = None
+        self.stopped: int | None = None
 
     def __call__(self, iteration: int, score: float | None) -> bool:
         now = time.monotonic()
@@ -288,8 +292,14 @@ class _Rounds:
             self._tell({"number": self._task.number, "fold": self._task.fold + 1, "iteration": iteration, "score": score})
             if self.best is not None:
                 self._course.append((now - self._began, self.best))
-        self.cut = self.cut or (self._deadline is not None and (now >= self._deadline or self._hopeless(now)))
+        if not self.cut and self._over(iteration, now):
+            self.cut, self.stopped = True, iteration
         return self.cut
+
+    def _over(self, iteration: int, now: float) -> bool:
+        if self._task.stop is not None:
+            return iteration >= self._task.stop
+        return self._deadline is not None and (now >= self._deadline or self._hopeless(now))
 
     def _hopeless(self, now: float) -> bool:
         """Whether going on at the pace of the second half of its time so far leaves it clearly behind at the deadline."""

@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "balance": {"catalog", "errors"},
     "probe": {"catalog", "features", "trials", "executor", "models", "workspace", "errors"},
     "estimate": {"catalog", "device", "features", "models", "plan", "probe", "run", "schedule", "search", "strategies", "trials", "data", "errors"},
+    "replay": {"schedule", "search", "trials", "plan"},
     "measure": {"run", "trials", "features", "evaluate", "executor", "models", "workspace", "device", "data", "plan", "catalog", "errors"},
     "judge": {"quality", "plan", "data", "errors"},
     "analyses": {"measure", "judge", "executor", "quality", "features", "evaluate", "data", "plan", "catalog", "errors"},
@@ -54,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "fairness": {"evaluate", "catalog", "predictor", "errors"},
     "run": {
         "data", "features", "models", "balance", "search", "trials", "ensemble", "evaluate", "explain", "decide", "fairness", "predictor", "plan",
-        "catalog", "device", "executor", "schedule", "fitting", "results", "workspace", "errors",
+        "catalog", "device", "executor", "schedule", "replay", "fitting", "results", "workspace", "errors",
     },
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},

@@ -228,5 +228,5 @@ def test_impossible_options_are_refused_at_once(words: list[str], tmp_path: Path
 
 def test_help_names_every_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "cancel", "worker"):
+    for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "replay", "cancel", "worker"):
         assert command in shown

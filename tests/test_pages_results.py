@@ -168,3 +168,18 @@ def test_a_running_run_that_is_discarded_says_so_until_its_worker_has_seen_it(fi
     assert finished.store.run(queued.id).state == "cancelled"
 
 
+
+
+def test_a_run_in_seconds_is_replayed_by_a_button_and_one_in_trials_needs_none(finished, ended_with, queued):  # noqa: F811
+    store = finished.store
+    assert "replay" not in {button.key for button in opened("runs", run=finished.runs["binary"].id).button}
+    store.request_stop(queued.id)
+    seconds = store.submit(queued.plan.change(search={"seconds": 30}))
+    lease, real = store.claim("test", seconds.id), finished.runs["binary"]
+    store.update(lease, best=real.best)
+    realised = [{"family": "baseline", "params": {}, "fits": [{"fold": 0}]}]
+    store.finish(lease, evaluation=store.evaluation(real.id) | {"realised": realised}, leaderboard=store.leaderboard(real.id), artifacts={})
+    opened("runs", run=seconds.id).button(key="replay").click().run()
+    again = store.runs(limit=1)[0]
+    assert [trial.family for trial in again.plan.replay] == ["baseline"] and again.plan.seed == seconds.plan.seed
+    store.discard(again.id)

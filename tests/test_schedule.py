@@ -206,13 +206,43 @@ def test_what_an_earlier_attempt_has_spent_counts() -> None:
     assert Clock(now, None, lambda: False).left() == float("inf") and Clock(now, None, lambda: False).used() == 0
 
 
-def test_a_budget_in_seconds_is_ended_by_its_clock() -> None:
+def test_a_budget_in_seconds_is_ended_by_its_clock_and_can_be_replayed_exactly() -> None:
     """An endless search on a small table: only the clock can end it. The margin is large; nothing here is about speed."""
     table, schema = infer(customers())
-    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "seconds": 4}, split={"holdout": 0})
+    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "seconds": 6}, split={"holdout": 0})
     told: list[dict] = []
     outcome = pipeline.execute(plan, table, schema=schema, explained=False, executor=InlineExecutor(),
                                on_event=lambda kind, payload: told.append(payload) if kind == "progress" else None)  # fmt: skip
     assert outcome.seconds < 60 and not outcome.stopped
     assert outcome.leaderboard[0]["family"] == "linear"
     assert told[-1]["progress"] > 0 and all(payload["eta_seconds"] >= 0 for payload in told)
+    again = replayed(plan, outcome.evaluation["realised"])
+    assert [(t.family, t.params, t.fold_scores) for t in again.trials] == [(t.family, t.params, t.fold_scores) for t in outcome.trials]
+    new = customers(seed=3)
+    assert np.array_equal(again.predictor.predict_proba(new), outcome.predictor.predict_proba(new))
+    assert np.array_equal(again.fast.predict_proba(new), outcome.fast.predict_proba(new))
+
+
+def replayed(plan: Plan, realised: list[dict]) -> pipeline.Outcome:
+    table, schema = infer(customers())
+    return pipeline.execute(plan.replaying(realised), table, schema=schema, explained=False, executor=InlineExecutor())
+
+
+def test_a_replay_makes_the_listed_fits_with_the_rounds_at_which_they_were_ended_and_no_others() -> None:
+    _, schema = infer(customers())
+    plan = Plan.draft(schema, "left").change(search={"seconds": 60}, split={"holdout": 0, "folds": 3})
+    ended = {"fold": 1, "stop": 7, "state": "cut", "seconds": 3.0, "latency": 0.5, "recipe_latency": 0.1}
+    listed = [
+        {"family": "baseline", "params": {}, "fits": [{"fold": 0}]},
+        {"family": "lightgbm", "params": {"num_leaves": 5}, "fits": [{"fold": REFIT, "rounds": 12, "seconds": 9.0}, {"fold": 0}, ended]},
+        {"family": "linear", "params": {}, "dropped": "Behind.", "fits": [{"fold": 0}, {"fold": 1, "state": "failed", "message": "It broke."}]},
+    ]
+    outcome = replayed(plan, listed)
+    told = outcome.evaluation["realised"]
+    assert [[(f["fold"], f["rounds"], f["stop"], f["state"], f["seconds"]) for f in trial["fits"]] for trial in told] == [
+        [(0, None, None, "complete", 0.0)],
+        [(REFIT, 12, None, "complete", 9.0), (0, None, None, "complete", 0.0), (1, None, 7, "cut", 3.0)],
+        [(0, None, None, "complete", 0.0), (1, None, None, "failed", 0.0)],
+    ]
+    (booster,) = [fit for fit in outcome.trials[1].fits if fit.fold == 1]
+    assert (booster.rounds <= 7, booster.latency) == (True, 0.5) and outcome.trials[2].state == "dropped"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import StoreError
 from pipeline.plan import Plan
 from pipeline.store.artifacts import GRACE_SECONDS, Artifacts, Format
 from pipeline.store.datasets import Datasets
@@ -136,6 +137,13 @@ class Store:
     def request_stop(self, run_id: str) -> Run:
         """A queued run is cancelled at once; a running one is asked to keep the best so far and end."""
         return self._runs.request_stop(run_id)
+
+    def replayed(self, run_id: str) -> Plan:
+        """The plan that makes the trials of a run in seconds again, exactly. Raises StoreError for a run that has no list of them."""
+        run, evaluation = self.run(run_id), self.evaluation(run_id) or {}
+        if not evaluation.get("realised"):
+            raise StoreError(f"The run {run_id} has no list of its fits.", "A run in seconds that is done has one; a budget in trials repeats itself.")
+        return run.plan.replaying(evaluation["realised"])
 
     def discard(self, run_id: str) -> Run:
         """End a run without keeping anything: a queued one at once, a running one as soon as its worker sees it ("cancelled")."""

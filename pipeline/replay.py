@@ -1,0 +1,62 @@
+"""A run in seconds, made again exactly: the fits that it made, each ended at the round at which the clock had ended it.
+
+How many fits a budget in seconds buys depends on the machine; so the realised list of them is part of what a run leaves
+behind. Replayed, every fit is the same, and what was measured is taken from the list: so the same models are chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pipeline.plan import RealisedFit
+from pipeline.schedule import ByTime, Schedule
+from pipeline.search import Proposal
+from pipeline.trials import Fit, Tally, Task
+
+
+class Replay(ByTime):
+    """The fits of `plan.replay`, trial by trial, and no other."""
+
+    def __init__(self, *args: object, **named: object) -> None:
+        super().__init__(*args, **named)
+        self._waiting: list[Task] = []
+        for number, trial in enumerate(self.plan.replay):
+            tally = self.start(Proposal(number, trial.family, trial.params, "replay"))
+            tally.dropped = trial.dropped
+            for made in trial.fits:
+                self._again(tally, made)
+        self._all = len(self._waiting)
+
+    def next(self) -> Task | None:
+        return self._waiting.pop(0) if self._waiting else None
+
+    def add(self, fit: Fit) -> Tally:
+        """The fit, with what was measured the first time."""
+        made = next(m for m in self.plan.replay[fit.number].fits if (m.fold, m.repeat) == (fit.fold, fit.repeat))
+        return super().add(replace(fit, seconds=made.seconds, latency=made.latency, recipe_latency=made.recipe_latency))
+
+    def progress(self) -> tuple[float, float | None]:
+        return 1 - len(self._waiting) / max(1, self._all), None
+
+    def _again(self, tally: Tally, made: RealisedFit) -> None:
+        if made.state == "failed":
+            number, family = tally.number, tally.family
+            tally.add(Fit(number, family, made.fold, "", "failed", made.seconds, message=made.message, repeat=made.repeat))
+            return
+        task = self.task(tally, made.fold, repeat=made.repeat)
+        self._waiting.append(replace(task, rounds=made.rounds, stop=made.stop, until=None, beat=None))
+
+
+def realised(schedule: Schedule) -> list[dict[str, Any]]:
+    """Every fit of a run by trial, JSON-able: what `Plan.replaying` takes."""
+    return [
+        {"family": t.family, "params": t.params, "dropped": t.dropped, "fits": [_said(fit) for _, fit in sorted(t.fits.items())]}
+        for t in schedule.tallies
+    ]
+
+
+def _said(fit: Fit) -> dict[str, Any]:
+    said = {"fold": fit.fold, "repeat": fit.repeat, "rounds": fit.target_rounds or None, "stop": fit.stopped, "state": fit.state}
+    said |= {"seconds": fit.seconds, "latency": fit.latency, "recipe_latency": fit.recipe_latency}
+    return {**said, "message": fit.message}
