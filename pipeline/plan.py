@@ -189,7 +189,7 @@ class Plan(Part):
         task = task or guess_task(schema, target)
         positive = _positive(column.labels) if task == "binary" else None
         columns = tuple(_column_plan(c) for c in schema.columns if c.name != target)
-        recipe = tuple(StepSpec(step=e.name) for e in catalog.entries("step") if e.facts.default)
+        recipe = catalog.room("step").recipe(schema, target)
         families = tuple(FamilySpec(family=e.name) for e in catalog.entries("family", task) if e.facts.default)
         split = Split(holdout=default_holdout(schema.rows))
         return cls(

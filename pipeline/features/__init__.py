@@ -109,6 +109,7 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
     scale,
     text,
 )  # fmt: skip
+from pipeline.features.auto import recipe  # noqa: E402
 from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
 from pipeline.features.templates import Recipe  # noqa: E402
@@ -116,5 +117,5 @@ from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
     "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out",
-    "preview", "problems", "rows_to_keep", "step", "trace",
+    "preview", "problems", "recipe", "rows_to_keep", "step", "trace",
 ]  # fmt: skip
