@@ -243,10 +243,9 @@ def _predictor(args: argparse.Namespace) -> Any:
 
 def check(args: argparse.Namespace) -> int:
     from pipeline import quality
-    from pipeline.data import infer, read
+    from pipeline.data import load
 
-    table, imported = read(args.data, types=False)
-    table, schema = infer(table)
+    table, schema, imported = load(args.data)
     report = quality.check(table, schema, args.target)
     if args.json:
         return _json({**report.model_dump(mode="json"), "import": imported.model_dump(mode="json")})

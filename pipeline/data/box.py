@@ -38,12 +38,13 @@ class Job(BaseModel):
 
 
 class Answer(BaseModel):
-    """What came of it: a report (and a schema when types were asked for), or an error by its class name."""
+    """What came of it: a report and a schema, or the headers when every cell was asked for as text, or an error by its class name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     report: ImportReport | None = None
     table_schema: Schema | None = None
+    headers: list[str] | None = None
     error: str | None = None
     message: str = ""
     hint: str = ""
@@ -109,23 +110,24 @@ def _parse(job: Job, folder: Path) -> Answer:
     parsed = _read(kind, job, folder, log)
     formats.check_shape(parsed.table.num_rows, parsed.table.num_columns, job.name, job.options.limits)
     names, renamed = unique_names(parsed.headers)
+    renamed = renamed if job.types else {}  # as text, the names too are those of the file
     _note_renamed(renamed, log)
     table, schema = _typed(parsed.table.rename_columns(names), renamed, job, log)
     parquet.write_table(table, folder / TABLE, compression="none")
     shape = {"rows": table.num_rows, "columns": len(names)}
     report = ImportReport(problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, **shape, **parsed.facts)
-    return Answer(report=report, table_schema=schema)
+    return Answer(report=report, table_schema=schema, headers=None if job.types else parsed.headers)
 
 
 def _read(kind: formats.Format, job: Job, folder: Path, log: Log) -> Any:
     """The right reader for the format; each is imported only when it is needed."""
-    path, name, options = Path(job.path), job.name, job.options
+    path, name, options = _unpacked(kind, job, folder), job.name, job.options
     if kind.kind in formats.TEXT:
-        return _read_text(kind, _unpacked(kind, job, folder), folder, job, log)
-    if kind.kind == "parquet":
-        from pipeline.data.columnar import read_parquet
+        return _read_text(kind, path, folder, job, log)
+    if kind.kind in ("parquet", "feather"):
+        from pipeline.data.columnar import read_columns
 
-        return read_parquet(path, name, options, log)
+        return read_columns(path, kind.kind, name, options, log)
     from pipeline.data.workbook import read_workbook
 
     if kind.kind in ("xlsx", "ods"):
@@ -150,7 +152,7 @@ def _read_text(kind: formats.Format, path: Path, folder: Path, job: Job, log: Lo
 def _unpacked(kind: formats.Format, job: Job, folder: Path) -> Path:
     if not kind.packed:
         return Path(job.path)
-    formats.unpack(Path(job.path), folder / "unpacked", job.name, job.options.limits)
+    formats.unpack(Path(job.path), folder / "unpacked", kind, job.name, job.options.limits)
     return folder / "unpacked"
 
 

@@ -1,4 +1,4 @@
-"""Parquet: typed columns that somebody else wrote. The footer is checked before any column is read."""
+"""Parquet and Feather: typed columns that somebody else wrote. The footer is checked before any column is read."""
 
 from __future__ import annotations
 
@@ -15,22 +15,40 @@ from pipeline.data.rows import Parsed
 from pipeline.errors import Unreadable
 
 
-def read_parquet(path: Path, name: str, options: ReadOptions, log: Log) -> Parsed:
-    """The columns of a Parquet file, with the types that it states. Nested cells become JSON text, and are reported."""
-    import pyarrow.parquet as parquet
-
+def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Log) -> Parsed:
+    """The columns of a Parquet or Feather file, with the types that it states. Nested cells become JSON text, and are reported."""
     try:
-        file = parquet.ParquetFile(path)
-        meta = file.metadata
-        check_shape(meta.num_rows, meta.num_columns, name, options.limits)
-        check_expansion(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)), 1 << 62, name, options.limits)
-        table = file.read()
+        table = (_parquet if kind == "parquet" else _feather)(path, name, options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise Unreadable(f"{name} cannot be read as Parquet: {error}.", "The upload may be cut short. Write the file again.") from error
+        raise Unreadable(
+            f"{name} cannot be read as {kind.title()}: {error}.", "The upload may be cut short. Write the file again."
+        ) from error
     if not table.num_rows or not table.num_columns:
         raise Unreadable(f"{name} has {table.num_columns} columns and no rows.", "Upload a table with at least one row.")
     columns = [_plain(column, str(header), log) for column, header in zip(table.columns, table.column_names, strict=True)]
     return Parsed(pa.table(columns, names=[str(i) for i in range(len(columns))]), list(map(str, table.column_names)))
+
+
+def _parquet(path: Path, name: str, options: ReadOptions) -> pa.Table:
+    import pyarrow.parquet as parquet
+
+    file = parquet.ParquetFile(path)
+    meta = file.metadata
+    check_shape(meta.num_rows, meta.num_columns, name, options.limits)
+    check_expansion(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)), 1 << 62, name, options.limits)
+    return file.read()
+
+
+def _feather(path: Path, name: str, options: ReadOptions) -> pa.Table:
+    """Batch by batch, so that a file that unpacks to too much is refused while it grows."""
+    batches, rows, size = [], 0, 0
+    with pa.ipc.open_file(pa.memory_map(str(path))) as file:
+        for i in range(file.num_record_batches):
+            batches.append(file.get_batch(i))
+            rows, size = rows + batches[-1].num_rows, size + batches[-1].nbytes
+            check_shape(rows, len(file.schema), name, options.limits)
+            check_expansion(size, 1 << 62, name, options.limits)
+        return pa.Table.from_batches(batches, file.schema)
 
 
 def _plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.data import dialect, fixed
+from pipeline.data.dialect import Dialect
 from pipeline.data.encoding import Text
 from pipeline.data.formats import check_shape
+from pipeline.data.layout import Grid, has_header, short, usual_width
+from pipeline.data.lines import Record, records
 from pipeline.data.report import Log, ReadOptions
-from pipeline.data.rows import Grid, Parsed, has_header, header_only, to_columns, usual_width
+from pipeline.data.rows import Parsed, header_only, to_columns
 from pipeline.errors import FileRefused
 
-DELIMITERS = (",", ";", "\t", "|")
-_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_PRIOR = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|", ".ssv": ";"}
-_CLEAN = re.compile(r"[^,;|\t\"]*")
 _SAMPLE_LINES = 300
 _SAMPLE_CHARS = 1 << 20
-_LEAST_SCORE = 0.35
 _BLOCK = 32 << 20
 
 
@@ -29,14 +27,16 @@ def read_delimited(text: Text, suffix: str, name: str, options: ReadOptions, log
     """The columns of a text table. Raises Unreadable or FileRefused with what was seen."""
     csv.field_size_limit(options.limits.cell_chars)
     sample = _sample(text.path, name, options)
-    delimiter = options.delimiter or _delimiter(sample, _PRIOR.get(suffix, ","), log)
-    spaced = any(f'{delimiter} "' in line for line in sample) and not any(f'{delimiter}"' in line for line in sample)
-    head = list(_records(sample, delimiter))
-    width = max((len(row) for row, _ in head), default=0)
-    check_shape(text.lines, width, name, options.limits)
-    parsed = None if spaced else _fast(text, head, delimiter, name, options, log)
-    parsed = parsed or _careful(text.path, delimiter, spaced, name, options, log)
-    parsed.facts.update(encoding=text.encoding, delimiter=delimiter if parsed.table.num_columns > 1 else None)
+    widths = options.widths or (fixed.find_widths(sample) if options.delimiter is None else None)
+    if widths:
+        return fixed.read_fixed(text, widths, name, options, log)
+    found = dialect.detect(sample, dialect.PRIOR.get(suffix, ","), options, log)
+    head = [record for record in records(sample[found.sep_line :], found.settings, None) if record.cells]
+    check_shape(text.lines, max((len(record.cells) for record in head), default=0), name, options.limits)
+    parsed = _fast(text, head, found, name, options, log) or _careful(text.path, found, head, name, options, log)
+    parsed.facts.update(
+        encoding=text.encoding, delimiter=found.delimiter if parsed.table.num_columns > 1 else None, quote=found.quote, escape=found.escape
+    )
     return parsed
 
 
@@ -56,72 +56,39 @@ def _sample(path: Path, name: str, options: ReadOptions) -> list[str]:
 
 
 def _refuse_long_line(line: str, name: str, options: ReadOptions) -> None:
-    columns = max(line.count(delimiter) for delimiter in DELIMITERS) + 1
+    columns = max(line.count(delimiter) for delimiter in dialect.COMMON) + 1
     check_shape(1, columns, name, options.limits)
     raise FileRefused(
         f"{name} has a line of more than {options.limits.cell_chars:,} characters.", "A text table has one row per line; export it again."
     )
 
 
-def _records(lines: list[str], delimiter: str) -> Iterator[tuple[list[str], int]]:
-    """Rows of the sample with the line on which each begins; blank lines are left out."""
-    reader = csv.reader(iter(lines), delimiter=delimiter)
-    line = 1
-    for row in reader:
-        if row:
-            yield row, line
-        line = reader.line_num + 1
-
-
-def _delimiter(sample: list[str], prior: str, log: Log) -> str:
-    """The delimiter that cuts the sample into the most even rows of the cleanest cells; `prior` wins a near tie."""
-    scores = {delimiter: _score(sample, delimiter) for delimiter in DELIMITERS}
-    best = max(scores, key=lambda d: (scores[d] + (0.02 if d == prior else 0), d == prior))
-    if scores[best] < _LEAST_SCORE:
-        _say_weak(scores, best, log)
-        return best if scores[best] > 0 and best == prior else prior
-    rivals = [d for d, score in scores.items() if d != best and score > scores[best] - 0.05]
-    if rivals:
-        listed = " or ".join(_NAMES[d] for d in rivals)
-        log.add("delimiter", f"The delimiter may be a {_NAMES[best]} or a {listed}; the {_NAMES[best]} was taken.")
-    return best
-
-
-def _say_weak(scores: dict[str, float], best: str, log: Log) -> None:
-    if scores[best] > 0:
-        log.add("delimiter", "No delimiter cuts the lines into even rows; check the columns, or set the delimiter by hand.")
-
-
-def _score(sample: list[str], delimiter: str) -> float:
-    """0 (no use) to 1: the share of rows of the usual width, times the share of cells without another delimiter inside."""
-    rows = [row for row, _ in _records(sample, delimiter)]
-    width = usual_width(rows)
-    if width < 2:
-        return 0.0
-    even = [row for row in rows if len(row) == width]
-    cells = [cell for row in even for cell in row]
-    clean = sum(bool(_CLEAN.fullmatch(cell)) for cell in cells) / len(cells)
-    return len(even) / len(rows) * (0.4 + 0.6 * clean) * width / (width + 0.2)
-
-
-def _fast(text: Text, head: list[tuple[list[str], int]], delimiter: str, name: str, options: ReadOptions, log: Log) -> Parsed | None:
+def _fast(text: Text, head: list[Record], found: Dialect, name: str, options: ReadOptions, log: Log) -> Parsed | None:
     """Arrow's reader, only where its answer is certain: every row as wide as the header. None sends the file to the careful path."""
-    rows = [row for row, _ in head]
+    rows = [record.cells for record in head]
     width = len(rows[0]) if rows else 0
-    if len(rows) < 3 or width < 2 or any(len(row) != width for row in rows[:-1]) or not _even_quotes(text.path):
+    if len(rows) < 3 or width < 2 or any(len(row) != width for row in rows[:-1]) or any(record.flaw for record in head[:-1]):
         return None
-    if not has_header(rows[0], rows[1], options.header) or not all(cell.strip() for cell in rows[0]):
+    if options.skip or options.footer or not found.plain or not _tidy_quotes(text.path, found.delimiter):
         return None
-    table = _arrow(text.path, width, delimiter)
+    if has_header(rows, options.header) != (True, True) or not all(cell.strip() for cell in rows[0]):
+        return None
+    table = _arrow(text.path, width, found.delimiter)
     if table is None or table.num_columns != width:
         return None
     headers = [column[0].as_py() for column in table.columns]
-    if headers != rows[0] or table.num_rows < text.lines // 2:
+    if headers != rows[0] or table.num_rows < text.lines // 2 or _ends_narrow(table):
         return None
     if table.num_rows == 1:
         raise header_only(name, headers)
     _note_blank(text, table, log)
-    return Parsed(table.slice(1), headers)
+    return Parsed(table.slice(1), headers, {"first_line": 1, "named": True})
+
+
+def _ends_narrow(table: pa.Table) -> bool:
+    """True when a row at the end, or any row of the head, is nearly empty: that may be a note below the table."""
+    ends = [*table.slice(0, 100).to_pylist(), *table.slice(max(0, table.num_rows - 20)).to_pylist()]
+    return any(sum(bool(cell.strip()) for cell in row.values()) <= 1 for row in ends)
 
 
 def _note_blank(text: Text, table: pa.Table, log: Log) -> None:
@@ -131,20 +98,23 @@ def _note_blank(text: Text, table: pa.Table, log: Log) -> None:
         log.add("blank_row", f"{blank:,} blank lines were left out.", exact=True)
 
 
-def _quotes(path: Path) -> int:
-    count = 0
+def _tidy_quotes(path: Path, delimiter: str) -> bool:
+    """True when every quotation mark opens, closes or is doubled: only then do all readers agree on what a cell is."""
+    cut = re.escape(delimiter.encode())
+    inside = re.compile(rb'[^"\r\n' + cut + rb']"[^"\r\n' + cut + rb"]")
+    count, tail = 0, b""
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
-            count += chunk.count(b'"')
-    return count
-
-
-def _even_quotes(path: Path) -> bool:
-    return _quotes(path) % 2 == 0
+            here = chunk.count(b'"')
+            if here and inside.search(tail + chunk):
+                return False
+            count, tail = count + here, chunk[-2:]
+    return count % 2 == 0
 
 
 def _has_quote(path: Path) -> bool:
-    return _quotes(path) > 0
+    with open(path, "rb") as file:
+        return any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _arrow(path: Path, width: int, delimiter: str) -> pa.Table | None:
@@ -165,31 +135,27 @@ def _arrow(path: Path, width: int, delimiter: str) -> pa.Table | None:
         return None  # not an even table: the careful reader finds out where and says so
 
 
-def _careful(path: Path, delimiter: str, spaced: bool, name: str, options: ReadOptions, log: Log) -> Parsed:
+def _careful(path: Path, found: Dialect, head: list[Record], name: str, options: ReadOptions, log: Log) -> Parsed:
+    width = usual_width([record.cells for record in head])
     grid = Grid([], [])
-    for row, line in _all_records(path, delimiter, spaced, name, options, log):
-        grid.rows.append(row)
-        grid.lines.append(line)
-        if len(row) > options.limits.columns:
-            check_shape(1, len(row), name, options.limits)
-    return to_columns(grid, name, options.header, log)
-
-
-def _all_records(path: Path, delimiter: str, spaced: bool, name: str, options: ReadOptions, log: Log) -> Iterator[tuple[list[str], int]]:
-    """Rows with the line on which each begins. `spaced`: a blank after each delimiter, before the quotation mark, is no content."""
-    odd = not _even_quotes(path)
-    if odd:
-        log.add("quotes", "The file has an odd number of quotation marks: one is not closed. Check the rows around long cells.")
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader, line = csv.reader(file, delimiter=delimiter, skipinitialspace=spaced), 1
+        if found.sep_line:
+            log.add("preamble", f"The first line only names the delimiter: {file.readline().strip()!r}.", 1, exact=True)
         try:
-            for row in reader:
-                if odd and reader.line_num - line > 1:
-                    log.add("long_cell", f"A quoted cell runs over {reader.line_num - line + 1:,} lines.", line)
-                yield row, line
-                line = reader.line_num + 1
+            for record in records(file, found.settings, width):
+                _keep(record, grid, found.sep_line, name, options, log)
         except csv.Error as error:
             raise FileRefused(
-                f"{name} has a cell of more than {options.limits.cell_chars:,} characters near line {line:,} ({error}).",
+                f"{name} has a cell of more than {options.limits.cell_chars:,} characters after line {grid.lines[-1] if grid.lines else 1:,} ({error}).",
                 "A quotation mark may not be closed. Mend that line and upload the file again.",
             ) from error
+    return to_columns(grid, name, options, log)
+
+
+def _keep(record: Record, grid: Grid, shift: int, name: str, options: ReadOptions, log: Log) -> None:
+    grid.rows.append(record.cells)
+    grid.lines.append(record.line + shift)
+    if record.flaw:
+        log.add("quotes", f"In this row {record.flaw}; check its cells: {short(record.cells)}.", record.line + shift)
+    if len(record.cells) > options.limits.columns:
+        check_shape(1, len(record.cells), name, options.limits)

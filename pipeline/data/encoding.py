@@ -20,17 +20,22 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_CYRILLIC = "оеаинтсрвлкмдпуяыьгзбОАПСКНМВРЕТ"
 # What spreadsheets and old systems really write, each with the letters that its languages use most. The order breaks ties.
 _COMMON = {
     "cp1252": "éèêëàâäöüßáíóúñçãõîïôåøæÉÈÀÄÖÜÁÍÓÚÑÇÅØÆ",
     "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžőűöüäßășțâîĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰÖÜ",
-    "cp1251": "оеаинтсрвлкмдпуяыьгзбОАПСКНМВРЕТ",
+    "cp1251": _CYRILLIC,
+    "koi8-r": _CYRILLIC,
+    "cp866": _CYRILLIC,
     "cp1253": "αοιετσνηυρπκμλςάίόέήύώΑΠΚΜΤΕΟΝΣ",
 }
-_OTHERS = ["shift_jis", "gb18030", "big5", "euc_kr", "cp1254", "cp1255", "cp1256", "mac_roman", "cp437", "cp850"]
-_LEAST_SCORE = 0.5
+_EASTERN = ["shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
+_OTHERS = ["cp1254", "cp1255", "cp1256", "mac_roman", "cp437", "cp850"]
+_LEAST_SCORE, _SURE_SCORE = 0.5, 0.8
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _IN_WORD = re.compile("[a-z][\xa1-\xbf\xd7\xf7\ufffd][a-z]")
+_DRAWN = re.compile("[\u2500-\u259f]")
 _NEIGHBOURS = re.compile("[^\\W\\d_a-zA-Z](?=[^\\W\\d_a-zA-Z])")
 _LETTER = re.compile("[^\\W\\d_a-zA-Z]")
 _TWO_SCRIPTS = re.compile("[a-zA-Z][^\\W\\d_a-zA-Z]|[^\\W\\d_a-zA-Z][a-zA-Z]")
@@ -96,7 +101,8 @@ def _guess(path: Path, bad_at: int, log: Log) -> tuple[str, str]:
         return "utf-8", "replace"
     scores = {encoding: _naturalness(sample, encoding) for encoding in _COMMON}
     best = max(scores, key=lambda encoding: scores[encoding])
-    encoding = best if scores[best] >= _LEAST_SCORE else _by_statistics(sample)
+    eastern = _by_statistics(sample, _EASTERN) if scores[best] < _SURE_SCORE else None
+    encoding = eastern or (best if scores[best] >= _LEAST_SCORE else _by_statistics(sample, _OTHERS) or "cp1252")
     log.add("encoding", f"The file is not UTF-8 (first at byte {bad_at:,}); it was read as {encoding}, which is a guess.")
     return encoding, "replace"
 
@@ -108,18 +114,19 @@ def _naturalness(sample: bytes, encoding: str) -> float:
     """
     text = sample.decode(encoding, "replace")
     letters = _LETTER.findall(text)
-    symbols = len(_IN_WORD.findall(text))
+    symbols = len(_IN_WORD.findall(text)) + len(_DRAWN.findall(text))
     latin = encoding in ("cp1252", "cp1250")
     odd = 0.5 * len(_NEIGHBOURS.findall(text)) if latin else len(_TWO_SCRIPTS.findall(text))
     common = sum(letter in _COMMON[encoding] for letter in letters)
     return (common - symbols - odd) / max(1, len(letters) + symbols)
 
 
-def _by_statistics(sample: bytes) -> str:
+def _by_statistics(sample: bytes, among: list[str]) -> str | None:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=_OTHERS).best()
-    return best.encoding if best else "cp1252"
+    whole = sample[: sample.rfind(b"\n") + 1] or sample  # a character may be cut at the end
+    best = from_bytes(whole[whole.find(b"\n") + 1 :] or whole, cp_isolation=among).best()
+    return best.encoding if best else None
 
 
 def _count(path: Path, name: str) -> tuple[int, int]:

@@ -6,6 +6,8 @@ import gzip
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
@@ -13,14 +15,18 @@ from typing import BinaryIO, Literal
 from pipeline.data.report import Limits
 from pipeline.errors import FileRefused, Unreadable
 
-Kind = Literal["csv", "xlsx", "xls", "ods", "parquet", "json", "jsonl"]
+Kind = Literal["csv", "xlsx", "xls", "ods", "parquet", "feather", "json", "jsonl"]
 EXTENSIONS: dict[str, Kind] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".tab": "csv", ".psv": "csv", ".ssv": "csv",
+    ".dat": "csv", ".fwf": "csv", ".prn": "csv", ".asc": "csv",
     ".xlsx": "xlsx", ".xls": "xls", ".ods": "ods", ".parquet": "parquet", ".pq": "parquet",
-    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".feather": "feather", ".arrow": "feather", ".ipc": "feather", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
 }  # fmt: skip
 TEXT: frozenset[str] = frozenset({"csv", "json", "jsonl"})
-EXPECTED = "CSV, TSV, Excel (.xlsx, .xls), OpenDocument (.ods), Parquet, JSON or JSON Lines; text may be gzip-compressed"
+EXPECTED = (
+    "CSV, TSV, fixed-width text, Excel (.xlsx, .xls), OpenDocument (.ods), Parquet, Feather, JSON or JSON Lines; text may be gzip-compressed,"
+    " and any of them may be the only file in a zip"
+)
 HINT = f"Upload a table as {EXPECTED}."
 _CHUNK = 1 << 20
 _RATIO_FROM = 10 * 1024**2
@@ -33,7 +39,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"ARROW1", "an Arrow file"),
+    (b"ARROW1", "feather"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"{\\rtf", "a rich text document"),
@@ -57,11 +63,12 @@ _CELL = re.compile(rb'<dimension[^>]*?ref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})
 
 @dataclass(frozen=True)
 class Format:
-    """`kind` names the reader; `packed` says that the bytes are gzip-compressed; `suffix` is the extension without .gz."""
+    """`kind` names the reader; `packed` is "gzip", "zip" or nothing; `suffix` is the extension of what is inside; `member` its name in a zip."""
 
     kind: Kind
-    packed: bool
+    packed: Literal["", "gzip", "zip"]
     suffix: str
+    member: str = ""
 
 
 def detect(path: Path, name: str) -> Format:
@@ -69,18 +76,37 @@ def detect(path: Path, name: str) -> Format:
 
     Raises FileRefused when the extension is not on the list or the bytes are of another type, Unreadable when it is empty.
     """
-    kind, suffix, packed = _by_name(name)
     with open(path, "rb") as file:
         head = file.read(4096)
     if not head:
         raise Unreadable(f"{name} is empty: it has 0 bytes.", "Export the table again and check that the file has content.")
+    if name.lower().endswith(".zip"):
+        return _in_zip(path, name, _by_content(head))
+    kind, suffix, packed = _by_name(name)
     seen = _by_content(head)
     if packed:
         if seen != "gzip":
             raise FileRefused(f"{name} ends in .gz, but it is {_in_words(seen)}, not a gzip file.", HINT)
         seen = _by_content(_peek(path, name))
     _agree(kind, seen, name, path)
-    return Format(kind, packed, suffix)
+    return Format(kind, "gzip" if packed else "", suffix)
+
+
+def _in_zip(path: Path, name: str, seen: str) -> Format:
+    """The format of the one table in a zip archive; what a Mac adds to an archive does not count."""
+    if seen != "zip":
+        raise FileRefused(f"{name} ends in .zip, but it is {_in_words(seen)}.", HINT)
+    with _opened_zip(path, name) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    if len(members) != 1:
+        listed = ", ".join(repr(PurePath(m.filename).name) for m in members[:5]) + (" …" if len(members) > 5 else "")
+        raise FileRefused(f"{name} holds {len(members)} files ({listed}); a zip with one table is read.", "Upload the table alone.")
+    if members[0].flag_bits & 1:
+        raise FileRefused(f"{name} is locked with a password.", "Unpack it and upload the table inside.")
+    kind, suffix, packed = _by_name(PurePath(members[0].filename).name)
+    if packed:
+        raise FileRefused(f"{name} holds an archive ({members[0].filename!r}).", "Unpack it and upload the table inside.")
+    return Format(kind, "zip", suffix, members[0].filename)
 
 
 def _by_name(name: str) -> tuple[Kind, str, bool]:
@@ -103,7 +129,7 @@ def _advice(suffix: str) -> str:
         return "Open it in your spreadsheet program and save it as .xlsx."
     if suffix in (".pkl", ".pickle", ".joblib", ".pt", ".npy"):
         return "Such a file can run code, so it is never opened. Save the table as CSV or Parquet."
-    if suffix in (".zip", ".7z", ".rar", ".tar", ".bz2", ".xz"):
+    if suffix in (".7z", ".rar", ".tar", ".bz2", ".xz"):
         return "Unpack it and upload the table inside."
     return HINT
 
@@ -123,7 +149,8 @@ def _by_content(head: bytes) -> str:
 def _is_text(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_utf16(head):
         return True
-    controls = sum(byte < 9 or 13 < byte < 32 for byte in head)
+    # 1 and 28 to 31 separate cells in files of some systems.
+    controls = sum((byte < 9 and byte != 1) or 13 < byte < 28 for byte in head)
     return controls <= len(head) // 50
 
 
@@ -160,7 +187,7 @@ def _agree(kind: Kind, seen: str, name: str, path: Path) -> None:
 
 
 def _content_advice(seen: str) -> str:
-    if seen in ("xlsx", "xls", "ods", "parquet"):
+    if seen in ("xlsx", "xls", "ods", "parquet", "feather"):
         return f"Rename it so that it ends in .{seen} and upload it again."
     if seen == "zip":
         return "Unpack it and upload the table inside."
@@ -170,7 +197,7 @@ def _content_advice(seen: str) -> str:
 def _in_words(kind: str) -> str:
     words = {
         "csv": "a text table", "text": "plain text", "xlsx": "an Excel workbook", "xls": "an old Excel workbook",
-        "ods": "an OpenDocument spreadsheet", "parquet": "a Parquet file", "json": "JSON", "jsonl": "JSON Lines",
+        "ods": "an OpenDocument spreadsheet", "parquet": "a Parquet file", "feather": "a Feather (Arrow) file", "json": "JSON", "jsonl": "JSON Lines",
         "zip": "a zip archive", "gzip": "a gzip archive",
     }  # fmt: skip
     return words.get(kind, kind)
@@ -242,13 +269,29 @@ def check_expansion(expanded: int, packed: int, name: str, limits: Limits) -> No
         )
 
 
-def unpack(path: Path, into: Path, name: str, limits: Limits) -> None:
-    """Unpack gzip as a stream, counting what comes out: a bomb is refused while it grows, not after."""
+def unpack(path: Path, into: Path, kind: Format, name: str, limits: Limits) -> None:
+    """Unpack as a stream, counting what comes out: a bomb is refused while it grows, not after."""
     try:
-        with gzip.open(path, "rb") as source, open(into, "wb") as target:
+        with _source(path, kind, name) as source, open(into, "wb") as target:
             _pour(source, target, path.stat().st_size, name, limits)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise Unreadable(f"{name} cannot be unpacked: {error}.", "The upload may be cut short. Compress the table again.") from error
+    if kind.packed == "zip":
+        with open(into, "rb") as file:
+            head = file.read(4096)
+        if not head:
+            raise Unreadable(f"{name} holds an empty file.", "Export the table again and check that the file has content.")
+        _agree(kind.kind, _by_content(head), f"{kind.member} in {name}", into)
+
+
+@contextmanager
+def _source(path: Path, kind: Format, name: str) -> Iterator[BinaryIO]:
+    if kind.packed == "gzip":
+        with gzip.open(path, "rb") as file:
+            yield file  # type: ignore[misc]
+        return
+    with _opened_zip(path, name) as archive, archive.open(kind.member) as member:
+        yield member  # type: ignore[misc]
 
 
 def _pour(source: BinaryIO, target: BinaryIO, packed: int, name: str, limits: Limits) -> None:

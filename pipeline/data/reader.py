@@ -34,7 +34,7 @@ def read(
     """The table in a file, and everything that was detected or repaired on the way.
 
     `name` is what the owner calls the file when `path` is not (its extension counts). `types=False` leaves every cell as
-    the text in the file. Raises FileRefused (type, size, cost), Unreadable (damaged, empty), NotFound (no such file).
+    the text in the file, and every header, though it be blank or there twice. Raises FileRefused (type, size, cost), Unreadable (damaged, empty), NotFound (no such file).
     """
     table, _, report = in_box(path, types=types, name=name, options=options)
     return table, report
@@ -65,7 +65,7 @@ def in_box(
         (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
         _run(folder, job, on_start)
         answer = _answer(folder, name)
-        return _table(folder), answer.table_schema, answer.report or ImportReport()
+        return _table(folder, answer), answer.table_schema, answer.report or ImportReport()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -153,8 +153,11 @@ def _answer(folder: Path, name: str) -> Answer:
     raise kind(answer.message, answer.hint)
 
 
-def _table(folder: Path) -> pd.DataFrame:
+def _table(folder: Path, answer: Answer) -> pd.DataFrame:
     """The table that the box wrote, with the types that it had there (pandas keeps them in the file)."""
     import pandas as pd
 
-    return pd.read_parquet(folder / TABLE, engine="pyarrow")
+    table = pd.read_parquet(folder / TABLE, engine="pyarrow")
+    if answer.headers is not None:
+        table.columns = pd.Index(answer.headers)
+    return table

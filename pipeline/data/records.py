@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from pipeline.data.encoding import Text
 from pipeline.data.formats import check_shape
+from pipeline.data.layout import Grid
 from pipeline.data.report import Log, ReadOptions
-from pipeline.data.rows import Grid, Parsed, to_columns
+from pipeline.data.rows import Parsed, to_columns
 from pipeline.errors import Unreadable
 
 _SHAPE = 'Expected a list of objects, such as [{"age": 31, "city": "Bonn"}, ...], or one object of equally long lists.'
@@ -27,7 +28,7 @@ def read_json(text: Text, name: str, options: ReadOptions, log: Log) -> Parsed:
         parsed = _from_lists(content, name, log)
     elif isinstance(content, list) and content and all(isinstance(row, list) for row in content):
         grid = Grid([[_text(cell, log) for cell in row] for row in content], list(range(1, len(content) + 1)))
-        parsed = to_columns(grid, name, options.header, log)
+        parsed = to_columns(grid, name, options, log)
     else:
         rows = content if isinstance(content, list) else [content]
         parsed = _from_objects(_objects(enumerate(rows, 1), name), name, options, log)

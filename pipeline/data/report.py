@@ -30,14 +30,23 @@ class Limits(BaseModel):
 
 
 class ReadOptions(BaseModel):
-    """What a person says about a file; None and "auto" mean: find out. `sheet` is a name in a workbook."""
+    """What a person says about a file; None, "auto" and an empty value mean: find out.
+
+    `sheet` is a name in a workbook; `delimiter`, `quote` and `escape` are single characters, "" for `quote` and `escape` means
+    that there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and the rows below the table that are left out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoding: str | None = None
     delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quote: str | None = Field(None, max_length=1)
+    escape: str | None = Field(None, max_length=1)
+    widths: tuple[int, ...] | None = None
     sheet: str | None = None
     header: Literal["auto", "first", "none"] = "auto"
+    skip: int | None = Field(None, ge=0)
+    footer: int | None = Field(None, ge=0)
     limits: Limits = Limits()
 
 
@@ -65,7 +74,12 @@ class ImportReport(BaseModel):
     format: str = ""
     encoding: str | None = None
     delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
     sheet: str | None = None
+    widths: tuple[int, ...] | None = None
+    first_line: int | None = None
+    named: bool = True
     rows: int = 0
     columns: int = 0
     renamed: dict[str, str] = Field(default_factory=dict)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
-from pipeline.data.cells import MISSING
-from pipeline.data.report import Log
+from pipeline.data.layout import Grid, filled, has_header, is_value, short, trim, usual_width
+from pipeline.data.report import Log, ReadOptions
 from pipeline.errors import Unreadable
-
-_NUMBER = re.compile(r"\s*[+-]?[$€£]?\d[\d.,' ]*([eE][+-]?\d+)?\s*%?\s*")
-_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T][\d:.Z+-]+)?\s*")
-_PREAMBLE_MOST = 30
-_SHOWN = 60
 
 
 @dataclass
@@ -25,34 +19,31 @@ class Parsed:
 
     table: pa.Table
     headers: list[str]
-    facts: dict[str, str | None] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Grid:
-    """Rows of text cells with the line that each began on."""
-
-    rows: list[list[str]]
-    lines: list[int]
-
-
-def to_columns(grid: Grid, name: str, header: str, log: Log) -> Parsed:
-    """Find the header, repair the widths and turn rows into columns. Everything that is done to a row is logged.
+def to_columns(grid: Grid, name: str, options: ReadOptions, log: Log) -> Parsed:
+    """Find the table and its header, repair the widths and turn rows into columns. Everything that is done to a row is logged.
 
     Raises Unreadable when there is a header only, or nothing at all.
     """
-    grid = _without_blank(grid, log)
-    if not grid.rows:
+    if not any(map(filled, grid.rows)):
         raise Unreadable(f"{name} has no filled cells.", "Check that the table is in this file (and on this sheet).")
-    _skip_preamble(grid, header, log)
-    headers = _take_header(grid, header, log)
+    trim(grid, options, log)
+    _drop_blank(grid, log)
+    facts = {"first_line": grid.lines[0]}
+    headers, named = _take_header(grid, options.header, log)
     if not grid.rows:
         raise header_only(name, headers)
-    headers = _align_header(headers, grid, log)
+    wide = len(headers)
+    headers = _align_header(headers, grid, log) if named else headers
     _repair_widths(headers, grid, log)
+    _doubt_header(headers, grid, named and options.header == "auto", log)
     columns = list(zip(*grid.rows, strict=True))
-    headers, columns = _drop_padding(headers, columns, log)
-    return Parsed(pa.table([pa.array(c, pa.string()) for c in columns], names=[str(i) for i in range(len(columns))]), headers)
+    if grid.sheet or len(headers) > wide:
+        headers, columns = _drop_padding(headers, columns, log)
+    table = pa.table([pa.array(c, pa.string()) for c in columns], names=[str(i) for i in range(len(columns))])
+    return Parsed(table, headers, {**facts, "named": named})
 
 
 def header_only(name: str, headers: Sequence[str]) -> Unreadable:
@@ -60,87 +51,75 @@ def header_only(name: str, headers: Sequence[str]) -> Unreadable:
     return Unreadable(f"{name} has a header ({listed}) and no rows under it.", "Upload a table with at least one row.")
 
 
-def _without_blank(grid: Grid, log: Log) -> Grid:
-    """Leave out blank rows; in a table of one column a blank line between others is a missing cell, and stays."""
-    filled = [any(cell.strip() for cell in row) for row in grid.rows]
-    last = max((i for i, full in enumerate(filled) if full), default=-1)
-    if all(len(row) <= 1 for row in grid.rows) and any(filled):
-        start = filled.index(True)
-        return Grid([row or [""] for row in grid.rows[start : last + 1]], grid.lines[start : last + 1])
-    keep = filled
-    for i in range(last):
-        if not keep[i]:
-            log.add("blank_row", "A blank row was left out.", grid.lines[i], exact=True)
-    return Grid([r for r, k in zip(grid.rows, keep, strict=True) if k], [n for n, k in zip(grid.lines, keep, strict=True) if k])
-
-
-def usual_width(rows: Sequence[Sequence[str]]) -> int:
-    """The most frequent number of cells, the larger one when two are equally frequent."""
-    counts = Counter(map(len, rows))
-    return max(counts, key=lambda width: (counts[width], width), default=0)
-
-
-def _filled(row: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in row)
-
-
-def _skip_preamble(grid: Grid, header: str, log: Log) -> None:
-    """Titles and notes above the table: rows with a single filled cell, or too short, before a row that could be a header."""
-    width = usual_width(grid.rows[:2000])
-    first = grid.rows[0]
-    if header == "none" or width < 3 or (len(first) >= width - 1 and _filled(first) > 1) or len(grid.rows) < 3:
+def _drop_blank(grid: Grid, log: Log) -> None:
+    """Leave out blank lines. In a text file a row of nothing but delimiters is a row, and stays; so does a blank line between
+    the cells of a single column, which is a missing cell."""
+    if grid.sheet or all(len(row) <= 1 for row in grid.rows):
+        full = [i for i, row in enumerate(grid.rows) if filled(row)]
+        grid.cut(full[0], full[-1] + 1)
+    if all(len(row) <= 1 for row in grid.rows):
+        grid.rows = [row or [""] for row in grid.rows]
         return
-    for i, row in enumerate(grid.rows[:_PREAMBLE_MOST]):
-        if len(row) >= width and _filled(row) >= max(2, 0.7 * width) and looks_like_header(row):
-            for line, skipped in zip(grid.lines[:i], grid.rows[:i], strict=True):
-                log.add("preamble", f"Left out a line above the table: {_short([c for c in skipped if c.strip()])}.", line)
-            del grid.rows[:i], grid.lines[:i]
-            return
+    keep = []
+    for row, line in zip(grid.rows, grid.lines, strict=True):
+        full = filled(row) > 0
+        keep.append(full or (bool(row) and not grid.sheet))
+        if not keep[-1]:
+            log.add("blank_row", "A blank row was left out.", line, exact=True)
+        elif not full:
+            log.add("empty_row", "The row holds delimiters and nothing else; it was kept as a row of missing cells.", line)
+    grid.rows = [row for row, kept in zip(grid.rows, keep, strict=True) if kept]
+    grid.lines = [line for line, kept in zip(grid.lines, keep, strict=True) if kept]
 
 
-def looks_like_header(row: Sequence[str]) -> bool:
-    """True when no filled cell is a number or a date."""
-    return not any(is_value(cell) for cell in row if cell.strip())
-
-
-def is_value(cell: str) -> bool:
-    return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell))
-
-
-def has_header(first: Sequence[str], second: Sequence[str] | None, header: str) -> bool:
-    """Whether the first row names the columns: it does unless every cell of it is a number, a date or a mark for "missing"."""
-    if header != "auto":
-        return header == "first"
-    filled = [cell for cell in first if cell.strip() not in MISSING]
-    if not filled or not all(is_value(cell) for cell in filled):
-        return True
-    # Years as column names: distinct numbers of four digits above other values.
-    years = all(re.fullmatch(r"\s*(19|20)\d\d\s*", cell) for cell in filled) and len(set(filled)) == len(filled) > 1
-    return years and second is not None and [c for c in second if c.strip()] != filled
-
-
-def _take_header(grid: Grid, header: str, log: Log) -> list[str]:
-    first, second = grid.rows[0], grid.rows[1] if len(grid.rows) > 1 else None
-    if has_header(first, second, header):
+def _take_header(grid: Grid, header: str, log: Log) -> tuple[list[str], bool]:
+    """The names of the columns, blank where there are none, and whether the first row was taken for them."""
+    first = grid.rows[0]
+    named, sure = has_header(grid.rows, header)
+    if named:
+        if not sure:
+            log.add("header", f"The first row ({short(first)}) was taken for the header, which is a guess.", grid.lines[0])
         del grid.rows[0], grid.lines[0]
-        return list(first)
+        for row, line in zip(grid.rows, grid.lines, strict=True):
+            if row == first and header == "auto":
+                log.add("header_again", "The header comes again; it was kept as a row.", line)
+        return list(first), True
     if header == "auto":
-        log.add("no_header", f"The first row holds values ({_short(first)}), so it was read as data and the columns were numbered.", 1)
-    return [""] * usual_width(grid.rows)
+        log.add(
+            "no_header",
+            f"The first row holds values ({short(first)}), so it was read as data and the columns were numbered.",
+            grid.lines[0],
+        )
+    return [""] * usual_width(grid.rows), False
 
 
 def _align_header(headers: list[str], grid: Grid, log: Log) -> list[str]:
-    """A header one name short (row names, as R writes them) or with rows that all end in a delimiter."""
+    """As many names as most rows have cells: the header may lack the name of the row names (as R writes it), or those at the end."""
     width = usual_width(grid.rows)
-    exceed = sum(len(row) == len(headers) + 1 for row in grid.rows)
-    if width != len(headers) + 1 or exceed < 0.9 * len(grid.rows) or exceed < 2:
+    surplus = width - len(headers)
+    if surplus < 1 or sum(len(row) == width for row in grid.rows) < 0.6 * len(grid.rows) or len(grid.rows) < 2:
         return headers
-    if all(not row[-1].strip() for row in grid.rows if len(row) == width):
-        return [*headers, ""]
-    log.add(
-        "header_short", f"The header has {len(headers)} names and the rows have {width} cells: the first column was taken for row names."
-    )
-    return ["", *headers]
+    said = f"The header has {len(headers)} names and the rows have {width} cells"
+    if all(not any(cell.strip() for cell in row[len(headers) :]) for row in grid.rows):
+        log.add("header_short", f"{said}, the last {surplus} of them blank in every row; those were left out.")
+    elif surplus == 1 and len(headers) > 1 and not any(is_value(row[0]) and is_value(row[-1]) for row in grid.rows[:5]):
+        log.add("header_short", f"{said}: the first column was taken for row names.")
+        return ["", *headers]
+    else:
+        log.add("header_short", f"{said}: the last {surplus} columns have no name.")
+    return [*headers, *[""] * surplus]
+
+
+def _doubt_header(headers: list[str], grid: Grid, guessed: bool, log: Log) -> None:
+    """A header may be of several rows: then the row under it holds words where the others hold numbers, or many names are blank."""
+    if not guessed:
+        return
+    if sum(not name.strip() for name in headers) > 0.4 * len(headers):
+        log.add("header", "Many columns have no name: the header may stand elsewhere or be of several rows.")
+    first, rest = grid.rows[0], grid.rows[1:200]
+    numeric = [i for i in range(len(headers)) if len(rest) > 2 and sum(is_value(row[i]) for row in rest) >= 0.8 * len(rest)]
+    if numeric and sum(bool(first[i].strip()) and not is_value(first[i]) for i in numeric) > len(numeric) / 2:
+        log.add("header", f"The row under the header ({short(first)}) holds words where the others hold numbers; it was read as data.")
 
 
 def _repair_widths(headers: list[str], grid: Grid, log: Log) -> None:
@@ -160,10 +139,10 @@ def _cut(row: list[str], width: int, line: int, log: Log) -> None:
     surplus = row[width:]
     if any(cell.strip() for cell in surplus):
         log.add(
-            "long_row", f"The row has {len(row)} cells of {width}; left out at its end: {_short(surplus)}. Its cells may be shifted.", line
+            "long_row", f"The row has {len(row)} cells of {width}; left out at its end: {short(surplus)}. Its cells may be shifted.", line
         )
     else:
-        log.add("trailing_blank", f"The row ends in {len(surplus)} blank cells more than the header has names.", line, exact=True)
+        log.add("trailing_blank", f"The row ends in {len(surplus)} blank cells more than the header has names.", line)
 
 
 def _drop_padding(headers: list[str], columns: list[tuple[str, ...]], log: Log) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -174,11 +153,6 @@ def _drop_padding(headers: list[str], columns: list[tuple[str, ...]], log: Log) 
     if end < len(headers):
         log.add("empty_column", f"{len(headers) - end} empty columns without a name at the right end were left out.", exact=True)
     return headers[:end], columns[:end]
-
-
-def _short(cells: Sequence[str]) -> str:
-    text = ", ".join(repr(cell[:_SHOWN]) for cell in cells[:8])
-    return text + (f" and {len(cells) - 8} more" if len(cells) > 8 else "")
 
 
 def unique_names(headers: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.formats import check_shape
+from pipeline.data.layout import Grid
 from pipeline.data.report import Log, ReadOptions
-from pipeline.data.rows import Grid, Parsed, to_columns
+from pipeline.data.rows import Parsed, to_columns
 from pipeline.errors import FileRefused, NotFound, Unreadable, near
 
 _ERRORS = ("#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!")
@@ -28,10 +29,10 @@ def read_workbook(path: Path, name: str, options: ReadOptions, log: Log) -> Pars
     start = sheet.start or (0, 0)
     rows = [[_text(cell) for cell in row] for row in sheet.iter_rows()]
     # iter_rows begins at the top of the sheet, to_python at the first filled row; lines count from the top.
-    grid = Grid(rows, list(range(1, len(rows) + 1)))
+    grid = Grid(rows, list(range(1, len(rows) + 1)), sheet=True)
     _strip_left(grid, start[1])
     _note_errors(grid, log)
-    parsed = to_columns(grid, f"{name}, sheet {sheet.name!r},", options.header, log)
+    parsed = to_columns(grid, f"{name}, sheet {sheet.name!r},", options, log)
     parsed.facts["sheet"] = sheet.name
     return parsed
 

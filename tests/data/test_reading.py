@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
+import zipfile
 
 import pandas as pd
 import pytest
 
-from pipeline.data import ReadOptions, box, content_hash, infer, load, read
+from pipeline.data import ReadOptions, box, content_hash, infer
 from pipeline.errors import FileRefused, NotFound, Unreadable
+from tests.data.here import load, read
 
 TABLE = "name,age,paid\nAnn,31,10.5\nBob,44,\nCléo,27,7.25\n"
 
@@ -158,6 +162,7 @@ def test_formats_agree_on_the_content(tmp_path):
     frame.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
     frame.to_excel(tmp_path / "t.xlsx", index=False)
     frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_feather(tmp_path / "t.feather")
     frame.to_json(tmp_path / "t.json", orient="records", date_format="iso")
     frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True, date_format="iso")
     hashes = {}
@@ -165,7 +170,7 @@ def test_formats_agree_on_the_content(tmp_path):
         table, schema, report = load(path)
         assert report.exact, (path.name, report.problems)
         hashes[path.name] = content_hash(table, schema)
-    assert len(hashes) == 7 and len(set(hashes.values())) == 1, hashes
+    assert len(hashes) == 8 and len(set(hashes.values())) == 1, hashes
 
 
 def test_text_and_typed_reading_lead_to_the_same_table(tmp_path):
@@ -206,7 +211,7 @@ def test_naughty_strings_come_through_unchanged(tmp_path):
     frame = pd.DataFrame([range(len(naughty)), naughty], columns=naughty).T.T
     frame.to_csv(tmp_path / "t.csv", index=False)
     table, report = read(tmp_path / "t.csv", types=False)
-    assert table.iloc[1].tolist() == naughty and list(table.columns) == [n.strip() for n in naughty]
+    assert table.iloc[1].tolist() == naughty and list(table.columns) == naughty
     assert not {"short_row", "long_row", "delimiter"} & set(kinds(report))
 
 
@@ -218,3 +223,104 @@ def test_every_error_is_ours(tmp_path):
             path = write(tmp_path, f"{i}.{suffix}", junk)
             answer = box.answered(box.Job(path=str(path), name=path.name, types=True, options=ReadOptions()), tmp_path)
             assert answer.report or (answer.hint and path.name in answer.message and "could not be read (" not in answer.message), answer
+
+
+def in_process(folder, content, name="t.csv", **options):
+    """Headers, rows and the report of a file read as text."""
+    table, report = read(write(folder, "file", content), types=False, name=name, options=ReadOptions(**options))
+    return list(table.columns), table.values.tolist(), report
+
+
+WORDS = [
+    ["key", "place", "remark"],
+    ["k1", "Bonn", "one, two"],
+    ["k2", "São Paulo", 'a "b" c'],
+    ["k3", "Köln", "x;y"],
+    ["k4", "Ulm", "it's"],
+]
+DRESSES = {
+    "single quotes": {"quotechar": "'", "quoting": csv.QUOTE_ALL},
+    "backslashes": {"escapechar": "\\", "doublequote": False},
+    "carets": {"delimiter": "^"},
+    "control characters": {"delimiter": "\x01"},
+    "carriage returns": {"lineterminator": "\r"},
+}
+
+
+@pytest.mark.parametrize("dress", DRESSES.values(), ids=DRESSES)
+def test_other_dialects_are_found(tmp_path, dress):
+    out = io.StringIO()
+    csv.writer(out, **{"lineterminator": "\n", **dress}).writerows(WORDS)
+    headers, rows, _ = in_process(tmp_path, out.getvalue())
+    assert [headers, *rows] == WORDS
+
+
+@pytest.mark.parametrize(
+    ("damage", "line_3", "kind"),
+    [
+        ("not closed", 'k2,"São Paulo,x', "quotes"),
+        ("not opened", 'k2,São Paulo",x', "quotes"),
+        ("inside", 'k2,"the "best" place",x', "quotes"),
+        ("after", 'k2,"São Paulo" etc,x', "quotes"),
+        ("too few", "k2,x", "short_row"),
+        ("too many", "k2,x,y,z", "long_row"),
+        ("other delimiter", "k2;x;y", "short_row"),
+    ],
+)
+def test_one_damaged_row_is_named_and_the_others_stay_exact(tmp_path, damage, line_3, kind):
+    good = [["k1", "Bonn", "one, two"], *([f"k{i}", "Bonn", 'say "x"\nand y'] for i in range(3, 60))]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(good)
+    first, _, others = out.getvalue().partition("\n")
+    headers, rows, report = in_process(tmp_path, f"key,place,remark\n{first}\n{line_3}\n{others}")
+    assert headers == ["key", "place", "remark"] and [rows[0], *rows[2:]] == good
+    assert [(p.line, p.kind) for p in report.problems] == [(3, kind)] and not report.exact
+
+
+def test_titles_notes_and_padding_around_the_table_are_left_out_and_named(tmp_path):
+    table = "".join(f'Area {i},"1,{i:03}",{i}\n' for i in range(9))
+    text = f"Emissions by area,,\nthousand tonnes,,\n,,\nArea,2000,2001\n{table},,\nSource: the office,,\n"
+    headers, rows, report = in_process(tmp_path, text)
+    assert headers == ["Area", "2000", "2001"] and len(rows) == 9 and rows[0] == ["Area 0", "1,000", "0"]
+    assert [(p.line, p.kind) for p in report.problems] == [(1, "preamble"), (2, "preamble"), (15, "footer")] and not report.exact
+
+
+def test_blank_and_repeated_headers_and_rows_of_delimiters_stay_as_text(tmp_path):
+    headers, rows, report = in_process(tmp_path, "a,,a,\n1,2,3,\n,,,\n4,5,6,\n")
+    assert headers == ["a", "", "a", ""] and rows == [["1", "2", "3", ""], [""] * 4, ["4", "5", "6", ""]]
+    assert ("empty_row", 3) in [(p.kind, p.line) for p in report.problems] and not report.renamed
+
+
+def test_fixed_width_columns(tmp_path):
+    text = "name        age  town\n" + "".join(
+        f"{name:<12}{i * 7:>3}  {town}\n" for i, (name, town) in enumerate([("Ann Lee", "New York"), ("Bo", "Rome")] * 4)
+    )
+    headers, rows, report = in_process(tmp_path, text, "t.txt")
+    assert headers == ["name", "age", "town"] and rows[2] == ["Ann Lee", "14", "New York"] and report.widths and not report.exact
+    assert in_process(tmp_path, text, "t.txt", widths=report.widths)[:2] == (headers, rows)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("big5", "編號,名稱\n1,臺北市大安區\n2,高雄市\n"), ("koi8-r", "номер,город\n1,Москва\n2,Казань\n")]
+)
+def test_scripts_of_other_alphabets(tmp_path, encoding, text):
+    header, _, rows = text.partition("\n")
+    headers, _, report = in_process(tmp_path, f"{header}\n{rows * 5}".encode(encoding))
+    assert headers == text.split("\n")[0].split(",") and report.encoding == encoding and not report.exact
+
+
+def test_a_zip_with_one_table_is_read_and_any_other_refused(tmp_path):
+    archive = tmp_path / "t.zip"
+    for members, said in (
+        ({"in/t.csv": TABLE}, ""),
+        ({"a.csv": TABLE, "b.csv": TABLE}, "2 files"),
+        ({"a.exe": TABLE}, ".exe"),
+        ({"a.parquet": TABLE}, "plain text"),
+    ):
+        with zipfile.ZipFile(archive, "w") as out:
+            for name, content in members.items():
+                out.writestr(name, content)
+        answer = box.answered(box.Job(path=str(archive), name="t.zip", types=False, options=ReadOptions()), tmp_path)
+        assert said in answer.message and (
+            answer.report is not None and answer.report.rows == 3 if not said else answer.error == "FileRefused"
+        )
