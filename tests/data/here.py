@@ -8,7 +8,6 @@ from pathlib import Path
 from pipeline import errors
 from pipeline.data import ReadOptions, box, reader
 
-
 AS_FOUND = ReadOptions()
 
 
