@@ -34,7 +34,8 @@ def read(
     """The table in a file, and everything that was detected or repaired on the way.
 
     `name` is what the owner calls the file when `path` is not (its extension counts). `types=False` leaves every cell as
-    the text in the file, and every header, though it be blank or there twice. Raises FileRefused (type, size, cost), Unreadable (damaged, empty), NotFound (no such file).
+    the text in the file, and every header, though it be blank or there twice.
+    Raises FileRefused (type, size, cost), Unreadable (damaged, empty), NotFound (no such file).
     """
     table, _, report = in_box(path, types=types, name=name, options=options)
     return table, report

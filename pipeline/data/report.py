@@ -32,8 +32,9 @@ class Limits(BaseModel):
 class ReadOptions(BaseModel):
     """What a person says about a file; None, "auto" and an empty value mean: find out.
 
-    `sheet` is a name in a workbook; `delimiter`, `quote` and `escape` are single characters, "" for `quote` and `escape` means
-    that there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and the rows below the table that are left out.
+    `sheet` is a name in a workbook; `delimiter`, `quote` and `escape` are single characters, "" for `quote` and `escape` means that
+    there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and
+    the rows below the table that are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
