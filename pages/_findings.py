@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
+from pipeline import masked
 
 if TYPE_CHECKING:
     from pipeline import Plan, Report
@@ -59,6 +60,8 @@ def examples(dataset: Dataset, report: Report, finding: Any) -> None:
         return
     rows = _ui.rows_at(dataset, [row for other in report.findings for row in other.examples]).loc[list(finding.examples)]
     first = [name for name in finding.columns if name in rows]
+    for name in first if finding.private else ():
+        rows[name] = rows[name].map(lambda value: masked(str(value)), na_action="ignore").astype("str")
     st.caption(f"{len(rows):,} of {finding.rows:,} affected rows")
     st.dataframe(rows[[*first, *(name for name in rows if name not in first)]], key="examples", height=_ui.height(len(rows), 8),
                  alt="Rows that are affected")  # fmt: skip

@@ -8,13 +8,13 @@ from pages import _findings, _ui
 
 _ui.guard()
 
-from pipeline import Plan, Report, check, entry
+from pipeline import Plan, Report, check, entries, entry
 
 
 def examine(dataset, target: str | None) -> Report:
-    """The report from the store; made and kept when it is not there yet."""
+    """The report from the store; made and kept when it is not there yet, or is from before a check was added."""
     kept = _ui.store().quality(dataset.id, target)
-    if kept is None:
+    if kept is None or [found["code"] for found in kept["findings"]] != [known.name for known in entries("check")]:
         with st.spinner("Checking the data …"):
             report = check(dataset.table(), dataset.schema, target=target)
         kept = report.model_dump(mode="json")

@@ -38,6 +38,7 @@ _HOMES = {
     "flow": "pipeline.features",
     "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
+    "masked": "pipeline.quality",
     "preview": "pipeline.features",
     "profile": "pipeline.data",
     "read": "pipeline.data",

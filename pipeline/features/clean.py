@@ -122,6 +122,7 @@ def rescale(params: dict[str, Any], needs: Needs) -> Any:
     help="Reads amounts such as '5 kg' and '11 lb' as numbers of one unit; what is not an amount becomes missing.",
     kinds=("categorical", "text", "id"),
     gives="numeric",
+    keeps=True,
     order=6,
     params=(Param("unit", "text", "kg", "In", "The unit of the numbers that come out: kg, m, l, h …", tune=False),),
 )
@@ -129,3 +130,36 @@ def read_units(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.repairs import ReadUnits
 
     return ReadUnits(**params)
+
+
+@step(
+    "read_dates",
+    title="Read text as dates",
+    help="Reads a column that is mostly dates as dates; what is no day of the calendar becomes missing.",
+    kinds=("categorical", "text", "id"),
+    gives="datetime",
+    keeps=True,
+    order=6,
+    params=(Param("format", "text", "ISO8601", "Format", "ISO8601, or as %d.%m.%Y; several are separated by |.", tune=False),),
+)
+def read_dates(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import ReadDates
+
+    return ReadDates(**params)
+
+
+@step(
+    "date_bounds",
+    title="Treat impossible dates as missing",
+    help="Dates before the first or after the last possible day become missing.",
+    kinds=("datetime",),
+    order=6,
+    params=(
+        Param("first", "text", "", "First possible day", "As 2001-12-31; empty leaves this side open.", tune=False),
+        Param("last", "text", "", "Last possible day", "As 2001-12-31; empty leaves this side open.", tune=False),
+    ),
+)
+def date_bounds(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.repairs import DateBounds
+
+    return DateBounds(**params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.data.dates import parse
 from pipeline.data.wording import UNITS, amount, kind_of_unit, spelling, tidied
 from pipeline.features.transformers import Columnwise
 
@@ -74,3 +75,28 @@ class ReadUnits(Columnwise):
             return np.nan
         number, unit = seen
         return number if unit in ("", self.unit) else number * known[unit] / known[self.unit] if unit in known else np.nan
+
+
+class ReadDates(Columnwise):
+    """Text as dates; what is none becomes NaT."""
+
+    def __init__(self, format: str = "ISO8601") -> None:
+        self.format = format
+
+    def _change(self, values: pd.Series, learned: object) -> pd.Series:
+        texts = values.astype("str")
+        return pd.Series(parse(texts.where(texts.notna(), ""), self.format), index=values.index)
+
+
+class DateBounds(Columnwise):
+    """Dates before the first or after the last possible day become NaT."""
+
+    def __init__(self, first: str = "", last: str = "") -> None:
+        self.first = first
+        self.last = last
+
+    def _change(self, values: pd.Series, learned: object) -> pd.Series:
+        out = values < pd.Timestamp(self.first) if self.first else values != values
+        if self.last:
+            out = out | (values >= pd.Timestamp(self.last) + pd.Timedelta(days=1))
+        return values.where(~out)

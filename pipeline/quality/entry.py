@@ -25,7 +25,7 @@ class CheckFacts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check returns. `severity=None` means passed; a `reason` means that the check does not apply."""
+    """What a check returns. `severity=None` means passed; a `reason` means that the check does not apply; `private` columns are shown masked."""
 
     explanation: str = ""
     severity: Severity | None = None
@@ -34,6 +34,7 @@ class Verdict:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     fixes: tuple[Fix, ...] = ()
     safe: bool = False
+    private: bool = False
     reason: str = ""
 
 
@@ -69,6 +70,7 @@ def examine(entry: Entry, subject: Subject, given: Mapping[str, Any] | None = No
         code=entry.name, title=entry.title, status="found" if verdict.severity else "passed", severity=verdict.severity or "info",
         columns=verdict.columns, rows=int(affected.sum()), examples=positions(affected), explanation=verdict.explanation,
         evidence={"thresholds": params, **verdict.evidence}, fixes=verdict.fixes, safe=verdict.safe and bool(verdict.fixes),
+        private=verdict.private,
     )  # fmt: skip
 
 

@@ -36,6 +36,11 @@ def id_like(subject: Subject, params: dict) -> Verdict:
     )  # fmt: skip
 
 
+def identifiers(subject: Subject, _: str = "") -> list[str]:
+    """The columns that identify the row at the usual thresholds, for other checks."""
+    return [name for name in subject.features if _why_id(subject, name, {"share": 0.95, "rows": 30})]
+
+
 def _why_id(subject: Subject, name: str, params: dict) -> str:
     """In words, why the column identifies the row; empty when it does not."""
     values, filled = len(subject.codes(name)[1]), int((~subject.missing(name)).sum())
@@ -71,9 +76,10 @@ def _why_numbering(subject: Subject, name: str, values: int) -> str:
     ),
 )
 def high_cardinality(subject: Subject, params: dict) -> Verdict:
-    columns = subject.of_kind("categorical")
+    named = set(subject.once(identifiers))
+    columns = [name for name in subject.of_kind("categorical") if name not in named]
     if not columns:
-        return not_applicable("The table has no categorical column besides the target.")
+        return not_applicable("The table has no categorical column besides the target and those that identify the row.")
     hit = [name for name in columns if len(subject.codes(name)[1]) > params["levels"]]
     if not hit:
         return passed(f"No category has more than {params['levels']:,} levels.")

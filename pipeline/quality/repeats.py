@@ -60,7 +60,7 @@ def duplicate_rows(subject: Subject, params: dict) -> Verdict:
     compared = [name for name in subject.names if name not in ids]
     if not compared:
         return not_applicable("Every column identifies the row, so no two rows can be compared.")
-    again = pd.DataFrame({i: subject.codes(name)[0] for i, name in enumerate(compared)}).duplicated().to_numpy()
+    again = pd.Series(subject.prints(compared)).duplicated().to_numpy()
     share, without = float(again.mean()), f" Not compared, because it identifies the row: {listed(ids)}." if ids else ""
     if not again.any():
         return passed(f"No row repeats an earlier one.{without}", duplicates=0, ignored=ids)

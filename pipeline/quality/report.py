@@ -21,7 +21,7 @@ class Finding(BaseModel):
     `rows` counts the affected rows, `examples` are positions of some of them (0-based, at most 20, in table order).
     `reason` says why a check does not apply. `evidence` has the numbers seen, JSON types only. The first of `fixes` is
     the suggested one; `safe` says that it may be taken without asking, because it cannot make a model worse than it
-    makes it honest.
+    makes it honest. `private` says that the values of `columns` are not to be shown in full.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +38,7 @@ class Finding(BaseModel):
     evidence: dict[str, Any] = Field(default_factory=dict)
     fixes: tuple[Fix, ...] = ()
     safe: bool = False
+    private: bool = False
 
 
 class Report(BaseModel):

@@ -18,10 +18,11 @@ class Subject:
     """One table under examination. Column facts are computed once and kept: every column is factorized at most once.
 
     `features` are the names of all columns but the target; `task` is None without a target.
+    `against` has other rows of the same schema, to compare with.
     """
 
-    def __init__(self, table: pd.DataFrame, schema: Schema, target: str | None = None) -> None:
-        self.table, self.schema, self.target = table, schema, target
+    def __init__(self, table: pd.DataFrame, schema: Schema, target: str | None = None, against: pd.DataFrame | None = None) -> None:
+        self.table, self.schema, self.target, self.against = table, schema, target, against
         self.task = guess_task(schema, target) if target is not None else None
         self.rows = len(table)
         self.names = [column.name for column in schema.columns if column.name in table.columns]
@@ -35,6 +36,14 @@ class Subject:
         if key not in self._answers:
             self._answers[key] = ask(self, name)
         return self._answers[key]
+
+    def asking(self, target: str, without: Iterable[str] = ()) -> Subject:
+        """The same table with another target, the facts about its columns shared."""
+        other = Subject(self.table, self.schema, target)
+        gone = {*without, target}
+        other.features = [name for name in other.features if name not in gone]
+        other._codes = self._codes
+        return other
 
     def kind(self, name: str) -> Kind:
         return self._kinds[name]
@@ -66,6 +75,13 @@ class Subject:
     def missing(self, name: str) -> np.ndarray:
         """True where the cell is missing, one per row."""
         return self.codes(name)[0] < 0
+
+    def prints(self, names: list[str]) -> np.ndarray:
+        """A 64-bit fingerprint of each row in those columns: equal rows have equal ones, others practically never."""
+        found, odd = np.zeros(self.rows, dtype=np.uint64), np.random.default_rng(0).integers(1, 2**63, len(names), dtype=np.uint64) * 2 + 1
+        for name, times in zip(names, odd, strict=True):
+            found += (self.codes(name)[0].astype(np.int64) + 2).astype(np.uint64) * times
+        return found
 
     def numbers(self, name: str) -> np.ndarray:
         """The column as float64, missing as NaN; dates as microseconds. Only for numbers, booleans and dates."""

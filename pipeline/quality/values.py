@@ -79,7 +79,7 @@ def _is_number(text: str) -> bool:
 def outliers(subject: Subject, params: dict) -> Verdict:
     if not subject.figures:
         return not_applicable("The table has no numeric column besides the target.")
-    masks = {name: mask for name in subject.figures if (mask := _far_out(subject, name, params)) is not None}
+    masks = {name: mask for name in subject.figures if (mask := far_out(subject, name, params)) is not None}
     if not masks:
         return passed(f"No number lies more than {params['fence']:g} times as far out as the outermost 5 %.")
     facts = {name: _far_facts(subject, name, mask) for name, mask in masks.items()}
@@ -95,7 +95,7 @@ def outliers(subject: Subject, params: dict) -> Verdict:
     )  # fmt: skip
 
 
-def _far_out(subject: Subject, name: str, params: dict) -> np.ndarray | None:
+def far_out(subject: Subject, name: str, params: dict) -> np.ndarray | None:
     """True in the rows that lie outside the fence; None when there are none, or too many to be outliers."""
     values = subject.counts(name)
     if len(values) <= 10 or values.sum() < params["rows"]:
@@ -104,7 +104,9 @@ def _far_out(subject: Subject, name: str, params: dict) -> np.ndarray | None:
     bulk = _without_heap(subject, name, x)
     if len(bulk) < params["rows"]:
         return None
-    far = _beyond(x, bulk, params["fence"]) & ~subject.once(explained, name)
+    far = _beyond(x, bulk, params["fence"])
+    if far.any():
+        far &= ~subject.once(explained, name)
     if far.any() and _is_skewed(bulk) and bulk.min() >= 0:
         unit = max(float(np.median(bulk)), 1e-12)
         far &= _beyond(np.log1p(np.maximum(x, 0) / unit), np.log1p(bulk / unit), params["fence"]) | (x < 0)

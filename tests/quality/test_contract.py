@@ -20,6 +20,7 @@ ENTRIES = catalog.entries("check")
 STEPS = {
     "drop_duplicates": set(), "replace_missing": {"values"}, "clip": {"low", "high"}, "group_rare": {"min_share"}, "to_number": set(),
     "merge_spellings": set(), "tidy_text": set(), "bounds": {"low", "high"}, "rescale": {"low", "high", "factor"}, "read_units": {"unit"},
+    "read_dates": {"format"}, "date_bounds": {"first", "last"},
 }  # fmt: skip
 
 
