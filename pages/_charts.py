@@ -332,6 +332,22 @@ def class_balance(counts: Iterable[Sequence[Any]], *, positive: str | None = Non
 # --- parts -------------------------------------------------------------------------------------------------------------
 
 
+def flow(places: dict[str, str], links: dict[tuple[str, str], int]) -> go.Figure:
+    """Bands between places (name -> title), each as wide as the root of how many go there, so that one beside thousands is still seen."""
+    number = {name: i for i, name in enumerate(places)}
+    fig = go.Figure(
+        go.Sankey(
+            node={"label": [text(title) for title in places.values()], "color": FIRST, "pad": 18, "thickness": 12, "line": {"width": 0},
+                  "hovertemplate": "%{label}<extra></extra>"},
+            link={"source": [number[a] for a, _ in links], "target": [number[b] for _, b in links], "value": [n**0.5 for n in links.values()],
+                  "color": "rgba(140, 148, 166, 0.35)", "customdata": [f"{n:,} column{'s' * (n != 1)}" for n in links.values()],
+                  "hovertemplate": "%{source.label} to %{target.label}<br>%{customdata}<extra></extra>"},
+        )
+    )  # fmt: skip
+    fig = style(fig, height=min(720, 220 + 26 * len(places)))
+    return fig.update_layout(font={"size": 13}, margin={"l": 8, "r": 8, "t": 12, "b": 12})
+
+
 def _by_class(points: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     found: dict[str, list[Row]] = {}
     for point in points:

@@ -1,131 +1,199 @@
-"""The recipe as cards: switch, set, move and remove its steps, and see what they make of the first rows."""
+"""The recipe as cards, phase by phase: switch, move, copy and remove its steps, and add others."""
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _ui
-from pipeline import Plan, TrainyardError, entries
+from pages import _tried, _ui
+from pipeline import entries
 
 if TYPE_CHECKING:
-    from pipeline.features import Preview
-    from pipeline.store import Dataset
+    from pages._tried import Tried
+    from pipeline import Plan
+    from pipeline.catalog import Entry
+    from pipeline.plan import StepSpec
 
-PREVIEW_ROWS, SHOWN_ROWS = 20, 14
-
-
-def cards(plan: Plan) -> None:
-    """The steps of the recipe in order, each a card; every change is saved at once."""
-    with st.container(border=True, key="recipe"):
-        for place, spec in enumerate(plan.recipe):
-            with st.container(key=f"step_{place}", gap=None):
-                _card(plan, place, spec)
-        if not plan.recipe:
-            st.caption("No step: only columns that are numbers already can be used.")
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        titles = {step.name: step.title for step in entries("step")}
-        added = st.menu_button("Add step", list(titles), key="add_step", icon=":material/add:", format_func=lambda name: _ui.md(titles[name]))
-        if st.button("Back to the defaults", key="reset_recipe", type="tertiary", icon=":material/restart_alt:"):
-            _save(plan, [{"step": step.name} for step in entries("step") if step.facts.default])
-    if added:
-        _save(plan, _with(plan, added))
+# What a phase is called, and when it happens. Column steps and those that add columns are one sequence.
+PHASES = {
+    "rows": ("Rows", "left out before the split"),
+    "columns": ("Columns", "one after the other"),
+    "matrix": ("All numbers", "after the columns are joined"),
+    "training": ("Training rows", "added inside each fold"),
+}
+MOVES = {"To the top": "top", "To the bottom": "bottom", "Duplicate": "copy"}
+NO_ONNX = "An export to ONNX cannot carry this step."
 
 
-def _card(plan: Plan, place: int, spec: Any) -> None:
-    step = next((step for step in entries("step") if step.name == spec.step), None)
-    recipe = _plain(plan)
-    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
-        title = _ui.md(step.title if step else f"{spec.step} (not in this installation)")
-        on = st.toggle(title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
-        if step is not None and (step.params or not step.facts.rows):
-            with st.popover("", icon=":material/tune:", help="Settings", type="tertiary", key=f"settings_{place}"):
-                recipe[place] |= _settings(plan, place, spec, step)
-        up = _icon_button("Move up", f"up_{place}", "arrow_upward", place == 0)
-        down = _icon_button("Move down", f"down_{place}", "arrow_downward", place == len(plan.recipe) - 1)
-        gone = _icon_button("Remove", f"gone_{place}", "delete", False)
-    if step is not None:
-        st.caption(_said(plan, spec, step))
-    recipe[place]["enabled"] = on
-    if up or down:
-        other = place - 1 if up else place + 1
-        recipe[place], recipe[other] = recipe[other], recipe[place]
-    if gone:
-        del recipe[place]
-    if recipe != _plain(plan):
-        _save(plan, recipe)
+def cards(made: Tried) -> None:
+    """The steps of the recipe in the order in which they are carried out, each a card; every change is saved at once."""
+    plan, known = made.plan, {step.name: step for step in entries("step")}
+    phases = [phase(known.get(spec.step)) for spec in plan.recipe]
+    _answers(plan, known)
+    for name, (title, when) in PHASES.items():
+        places = [place for place, its in enumerate(phases) if its == name]
+        if places:
+            st.caption(f"**{title}** {when}")
+            with st.container(border=True, key=f"phase_{name}", gap="small"):
+                for place in places:
+                    _card(made, place, places, known.get(plan.recipe[place].step))
+    if not plan.recipe:
+        st.caption("No step: only columns that are numbers already can be used.")
+    _foot(plan)
 
 
-def _icon_button(what: str, key: str, icon: str, disabled: bool) -> bool:
-    return st.button("", key=key, icon=f":material/{icon}:", help=what, type="tertiary", disabled=disabled)
+def phase(step: Entry | None) -> str:
+    """The group of cards that a step belongs to."""
+    its = step.facts.phase if step else "columns"
+    return "columns" if its == "derive" else its
 
 
-def _settings(plan: Plan, place: int, spec: Any, step: Any) -> dict[str, Any]:
-    """Columns and parameters of a step, as they are to be saved."""
-    columns = spec.columns
-    if not step.facts.rows:
-        names = sorted({*_suited(plan, step), *(spec.columns or ())})
-        stored = list(spec.columns or ())
-        columns = st.multiselect("Only these columns", names, key=_ui.synced(f"columns_{place}", stored), placeholder="All suited columns") or None
-    given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params)
-    defaults = step.complete()
-    params = {name: value for name, value in given.items() if name in spec.params or value != defaults[name]}
-    return {"columns": columns and list(columns), "params": params}
-
-
-def _suited(plan: Plan, step: Any) -> list[str]:
-    return [name for name in plan.features if plan.kind(name) in step.facts.kinds]
-
-
-def _said(plan: Plan, spec: Any, step: Any) -> str:
-    """What a step works on and is set to, in one line of markdown."""
-    if step.facts.rows:
-        return "Whole rows, before the split"
-    count = len(spec.columns) if spec.columns is not None else len(_suited(plan, step))
-    where = f"{count} column{'s' * (count != 1)}" if count else "No column is of that kind"
-    set_to = [f"{param.title.lower()}: {_ui.spelled(spec.params.get(param.name, param.default), 24)}" for param in step.params]
-    return _ui.md(" · ".join([where, *set_to]))
-
-
-def _plain(plan: Plan) -> list[dict[str, Any]]:
-    return plan.model_dump(mode="json")["recipe"]
-
-
-def _with(plan: Plan, name: str) -> list[dict[str, Any]]:
-    """The recipe with one more step, before the first that usually comes later."""
-    order = {step.name: step.order for step in entries("step")}
-    recipe = _plain(plan)
-    place = next((i for i, spec in enumerate(recipe) if order.get(spec["step"], 0) > order[name]), len(recipe))
-    return [*recipe[:place], {"step": name}, *recipe[place:]]
-
-
-def _save(plan: Plan, recipe: list[dict[str, Any]]) -> None:
+def save(plan: Plan, recipe: Sequence[dict[str, Any]], opened: int | None = None) -> None:
+    """Keep another recipe, and open the settings of the step at that place."""
     with _ui.shown():
-        _ui.save(plan.change(recipe=recipe))
+        _ui.save(plan.change(recipe=list(recipe)))
+    _open(opened)
+
+
+def plain(plan: Plan) -> list[dict[str, Any]]:
+    return plan.model_dump(mode="json", include={"recipe"})["recipe"]
+
+
+def opened(plan: Plan) -> int | None:
+    """The place of the step whose settings are open."""
+    place = st.session_state.get("opened")
+    return place if place is not None and place < len(plan.recipe) else None
+
+
+def _answers(plan: Plan, known: dict[str, Entry]) -> None:
+    """The steps that answers to findings have brought; they come first, and are undone where they were given."""
+    titles = [known[spec.step].title if spec.step in known else spec.step for fix in plan.fixes for spec in fix.steps if spec.enabled]
+    if titles:
+        with st.container(horizontal=True, vertical_alignment="center", key="answers"):
+            st.caption(f"**First**, from the Quality page: {_ui.md(', '.join(titles))}", width="stretch")
+            _ui.link("pages/quality.py", "Open Quality", icon=":material/fact_check:")
+
+
+def _card(made: Tried, place: int, places: list[int], step: Entry | None) -> None:
+    plan, spec = made.plan, made.plan.recipe[place]
+    is_open = opened(plan) == place
+    with st.container(key=f"step_{place}", gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
+            title = _ui.md(step.title if step else f"{spec.step} (not in this installation)")
+            on = st.toggle(title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
+            show = _button("Close" if is_open else "Settings, and what this step alone does", f"open_{place}", "close" if is_open else "tune")
+            here = places.index(place)
+            up = _button("Move up", f"up_{place}", "arrow_upward", here == 0)
+            down = _button("Move down", f"down_{place}", "arrow_downward", here == len(places) - 1)
+            more = st.menu_button("", list(MOVES), key=f"more_{place}", icon=":material/more_vert:", type="tertiary", help="More")
+            gone = _button("Remove", f"gone_{place}", "delete")
+        st.caption(_said(made, place, spec, step))
+    asked = {"up": up, "down": down, "gone": gone, MOVES.get(more): more}
+    todo = next((what for what, pressed in asked.items() if pressed), None)
+    if todo:
+        save(plan, *_moved(plan, todo, place, places))
+    if on != spec.enabled:
+        save(plan, [{**one, "enabled": on} if i == place else one for i, one in enumerate(plain(plan))], opened(plan))
+    if show:
+        _open(None if is_open else place)
+
+
+def _open(place: int | None) -> None:
+    st.session_state["opened"], st.session_state["adding"] = place, False
     st.rerun()
 
 
-def before_and_after(dataset: Dataset, plan: Plan) -> None:
-    """The first rows before and after the recipe, and how many columns go in and come out."""
-    kept = plan.model_dump(mode="json", include={"columns", "recipe", "fixes", "target"})
-    try:
-        made = _preview(dataset, plan, os.environ.get("TRAINYARD_HOME"), dataset.id, json.dumps(kept))
-    except TrainyardError as error:
-        _ui.failure(error)
-        return
+def _moved(plan: Plan, what: str, place: int, places: list[int]) -> tuple[list[dict[str, Any]], int | None]:
+    """The recipe after a step was moved within its phase, copied or removed; and where the step is whose settings are open."""
+    order, here = list(range(len(plan.recipe))), places.index(place)
+    if what == "copy":
+        order.insert(place, place)
+    elif what == "gone":
+        order.remove(place)
+    else:
+        its = [other for other in places if other != place]
+        its.insert({"up": here - 1, "down": here + 1, "top": 0, "bottom": len(its)}[what], place)
+        for to, other in zip(places, its):
+            order[to] = other
+    recipe, now = plain(plan), opened(plan)
+    return [recipe[i] for i in order], order.index(now) if now in order else None
+
+
+def _button(what: str, key: str, icon: str, disabled: bool = False) -> bool:
+    return st.button("", key=key, icon=f":material/{icon}:", help=what, type="tertiary", disabled=disabled)
+
+
+def _said(made: Tried, place: int, spec: StepSpec, step: Entry | None) -> str:
+    """What a step works on, is set to and costs, in one line of markdown."""
+    if step is None:
+        return "Nothing is done: switch it off or remove it before a run."
+    parts = [_tried.where(made, place)] if spec.enabled else ["Switched off"]
+    parts += [
+        f"{param.title.lower()}: {_ui.spelled(spec.params[param.name], 24)}"
+        for param in step.params
+        if param.name in spec.params and spec.params[param.name] != param.default
+    ]
+    warning = f" :orange[:material/warning: {NO_ONNX}]" if cannot_be_exported(step) else ""
+    return _ui.md(" · ".join(part for part in parts if part)) + warning
+
+
+# --- adding ------------------------------------------------------------------------------------------------------------
+
+
+def _foot(plan: Plan) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        which = st.segmented_control("Rows", ["Before", "After"], default="After", required=True, key="which", label_visibility="collapsed")
-        st.markdown(f"**{made.columns_in:,}** columns in, **{made.columns_out:,}** out, fitted inside each fold", width="content")
-    table = made.before if which == "Before" else made.after
-    st.dataframe(table, key=f"rows_{which}", height=_ui.height(len(table), SHOWN_ROWS), alt=f"The first {PREVIEW_ROWS} rows {which} the recipe")
-    st.caption("Shown for a family that takes plain numbers; other families get categories and missing values as they like them.")
+        if st.button("Add step", key="add_step", icon=":material/add:", shortcut="Alt+A"):
+            st.session_state["opened"], st.session_state["adding"] = None, True
+            st.rerun()
+        if st.button("Back to the defaults", key="reset_recipe", type="tertiary", icon=":material/restart_alt:"):
+            save(plan, [{"step": step.name} for step in entries("step") if step.facts.default])
 
 
-@st.cache_resource(show_spinner="Trying the recipe …", max_entries=16)
-def _preview(_dataset: Dataset, _plan: Plan, home: str | None, dataset_id: str, recipe: str) -> Preview:
-    from pipeline import preview
+def adding() -> bool:
+    """Whether somebody is looking for a step to add."""
+    return bool(st.session_state.get("adding"))
 
-    return preview(_plan, _ui.seen(_dataset).head, rows=PREVIEW_ROWS)
+
+def catalogue(plan: Plan) -> None:
+    """Every step there is with its sentence, by phase; the one that is taken is put where it usually comes."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.text_input("Find a step", key="find_step", placeholder="What should it do? For example: missing, log, group", width="stretch",
+                              label_visibility="collapsed", icon=":material/search:")  # fmt: skip
+        if _button("Close", "add_close", "close"):
+            _open(None)
+    words = asked.lower().split()
+    found = [step for step in entries("step") if all(word in f"{step.title} {step.help} {step.name}".lower() for word in words)]
+    with st.container(height=640, border=False, key="catalogue"):
+        for name, (title, when) in PHASES.items():
+            its = [step for step in found if phase(step) == name]
+            if its:
+                st.caption(f"**{title}** {when}")
+            for step in its:
+                _offer(plan, step)
+        if not found:
+            st.caption(f"No step says {_ui.md(asked)}. Use fewer or other words.")
+
+
+def _offer(plan: Plan, step: Entry) -> None:
+    with st.container(horizontal=True, vertical_alignment="top", key=f"offer_{step.name}"):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"**{_ui.md(step.title)}**")
+            st.caption(_ui.md(step.help) + (f" :orange[:material/warning: {NO_ONNX}]" if cannot_be_exported(step) else ""))
+        taken = st.button("Add", key=f"add_{step.name}", icon=":material/add:")
+    if taken:
+        save(plan, *_with(plan, step))
+
+
+def cannot_be_exported(step: Entry) -> bool:
+    """Whether a scoring of single rows needs the step, and ONNX has no words for it."""
+    return not step.facts.onnx and step.facts.phase not in ("rows", "training") and not step.facts.drops
+
+
+def _with(plan: Plan, new: Entry) -> tuple[list[dict[str, Any]], int]:
+    """The recipe with one more step, before the first that usually comes later; and its place."""
+    order = {step.name: step.order for step in entries("step")}
+    recipe = plain(plan)
+    place = next((i for i, spec in enumerate(recipe) if order.get(spec["step"], 0) > new.order), len(recipe))
+    return [*recipe[:place], {"step": new.name}, *recipe[place:]], place

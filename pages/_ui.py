@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import streamlit as st
@@ -332,15 +333,19 @@ def synced(key: str, stored: Any) -> str:
     return key
 
 
-def form_for(entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None) -> dict[str, Any]:
+def form_for(
+    entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None, kinds: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:  # fmt: skip
     """Draw the parameters of a catalogue entry and return their values, defaults included.
 
-    `values` are those of the plan. `tunable=True` draws only what a search may explore, False only the others.
+    `values` are those of the plan. `tunable=True` draws only what a search may explore, False only the others. `kinds` are
+    the columns to choose from, where a parameter is one.
     """
     chosen: dict[str, Any] = {}
     for param in entry.params:
         if tunable is None or param.tune == tunable:
-            chosen[param.name] = _field(param, f"{key}_{param.name}", values.get(param.name, param.default))
+            value, at = values.get(param.name, param.default), f"{key}_{param.name}"
+            chosen[param.name] = _column(param, at, value, kinds) if param.kind in ("column", "columns") else _field(param, at, value)
     return chosen
 
 
@@ -350,9 +355,20 @@ def _field(param: Param, key: str, value: Any) -> Any:
         return st.toggle(title, key=synced(key, bool(value)), help=help)
     if param.kind == "choice":
         return st.selectbox(title, param.choices, key=synced(key, value if value in param.choices else param.default), help=help)
-    if param.kind in ("text", "column"):
+    if param.kind == "text":
         return st.text_input(title, key=synced(key, str(value)), help=help)
     return _number(param, key, value, title, help)
+
+
+def _column(param: Param, key: str, value: Any, kinds: Mapping[str, str]) -> Any:
+    """One column or several, of the kinds that the parameter accepts; what is chosen already stays to be seen, whatever it is."""
+    suited = [name for name, kind in kinds.items() if kind and (not param.accepts or kind in param.accepts)]
+    now = [name for name in ([value] if isinstance(value, str) else value) if name]
+    names, title, help = [*suited, *(name for name in now if name not in suited)], md(param.title), md(param.help) or None
+    some = "Choose a column" if suited else f"No {' or '.join(param.accepts)} column is there"
+    if param.kind == "columns":
+        return st.multiselect(title, names, key=synced(key, now), placeholder=some.replace("a column", "columns"), help=help)
+    return st.selectbox(title, names, None, key=synced(key, now[0] if now else None), placeholder=some, help=help) or ""
 
 
 def _number(param: Param, key: str, value: Any, title: str, help: str | None) -> int | float:

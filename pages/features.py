@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _columns, _history, _recipe, _roles, _ui
+from pages import _charts, _columns, _flow, _history, _recipe, _roles, _step, _templates, _tried, _ui
 
 _ui.guard()
+
+TABS = ["Recipe", "Columns", "Flow", "Templates"]
 
 
 def target_row(at) -> None:
@@ -78,6 +80,38 @@ def choose_from_table(at) -> None:
         keep(at, facts[clicked]["name"])
 
 
+def editor(at, laid) -> None:
+    """The tabs; only the one that is open is drawn."""
+    recipe, columns, flow, templates = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
+    if recipe.open:
+        with recipe:
+            cards_and_rows(at)
+    if columns.open:
+        with columns:
+            _roles.editor(at.plan, _ui.seen(at.dataset).facts)
+    if flow.open:
+        with flow:
+            _flow.drawing(at.plan, laid)
+    if templates.open:
+        with templates:
+            _templates.library(at.plan)
+
+
+def cards_and_rows(at) -> None:
+    made, opened = _tried.tried(at), _recipe.opened(at.plan)
+    left, right = st.columns([5, 7])
+    with left:
+        _recipe.cards(made)
+    with right:
+        if _recipe.adding():
+            _recipe.catalogue(at.plan)
+            return
+        if opened is not None:
+            with st.container(border=True, key="settings"):
+                _step.settings(at.plan, opened)
+        _tried.before_and_after(made, opened)
+
+
 at = _ui.page("Features", "What is predicted, from what, and how it is prepared")
 _ui.need_dataset(at)
 with _ui.shown():
@@ -86,20 +120,10 @@ target_row(at)
 if at.plan is None:
     choose_from_table(at)
 else:
-    problems = at.plan.problems(at.dataset.schema)
-    _ui.show_problems(problems)
+    laid = _tried.laid(at)
+    _ui.show_problems(laid.problems)
     with st.container(horizontal=True, horizontal_alignment="right", key="turns"):
         _history.turns(at.dataset)
-    tabs = st.tabs(["Recipe", "Columns"], key="tab", on_change="rerun", bind="query-params")
-    if tabs[0].open:
-        with tabs[0]:
-            left, right = st.columns([5, 7])
-            with left:
-                _recipe.cards(at.plan)
-            with right:
-                _recipe.before_and_after(at.dataset, at.plan)
-    if tabs[1].open:
-        with tabs[1]:
-            _roles.editor(at.plan, _ui.seen(at.dataset).facts)
+    editor(at, laid)
     _ui.next_step("Choose how models are judged, which are tried, and for how long.", "pages/models.py", "Choose models",
-                  "Mend what is listed above first." if problems else None)  # fmt: skip
+                  "Mend what is listed above first." if laid.problems else None)  # fmt: skip

@@ -54,7 +54,7 @@ class StepFacts:
     `keeps` says that a column is still there under its name afterwards, perhaps beside others; one-hot columns are not.
     `drops` is what happens to the columns that it is given ("chosen") or to all others ("others"). `names(params)` are
     the columns that a derive step adds, with their kinds, and `wants(params)` the columns it reads, where its "column"
-    parameters do not say it. `onnx` says whether what it does can be written as ONNX.
+    parameters do not say it, which `renames(params, names)` puts others in the place of. `onnx` says whether what it does can be written as ONNX.
     """
 
     kinds: tuple[Kind, ...] = ()
@@ -66,6 +66,7 @@ class StepFacts:
     onnx: bool = False
     names: Callable[[dict], dict[str, Kind]] | None = None
     wants: Callable[[dict], Wanted] | None = None
+    renames: Callable[[dict, Mapping[str, str | None]], dict] | None = None
 
     @property
     def rows(self) -> bool:

@@ -123,7 +123,8 @@ def _together(lanes: Iterable[Lane], ways: dict[str, list[StepSpec]]) -> tuple[C
     written: dict[int, str] = {}  # a step is written out once, not once for every column
     for lane in lanes:
         way = ways[lane.name]
-        said = tuple(written.setdefault(id(s), json.dumps([s.step, s.params], sort_keys=True)) for s in way)
+        written |= {id(s): json.dumps([s.step, s.params], sort_keys=True) for s in way if id(s) not in written}
+        said = tuple(written[id(s)] for s in way)
         key = (said, lane.kind, id(lane.made_by))
         found.setdefault(key, []).append(lane.name)
         first.setdefault(key, Chain((), tuple(way), lane.kind, lane.made_by))
@@ -159,7 +160,8 @@ class _Walk:
             if lane.kind in facts.kinds and (chosen is None or name in chosen):
                 self.waiting[name].append(spec)
                 split = lane.split or ("" if facts.keeps else entry.title)
-                self.lanes[name] = replace(lane, kind=facts.gives or lane.kind, steps=(*lane.steps, spec), split=split)
+                kind = facts.gives or lane.kind
+                self.lanes[name] = Lane(name, lane.begins, kind, (*lane.steps, spec), lane.made_by, lane.reads, lane.shown, split)
 
     def derive(self, spec: StepSpec, entry: catalog.Entry) -> None:
         """The columns that it reads are made ready, and its own join them. Parameters that do not fit are told elsewhere."""

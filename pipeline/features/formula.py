@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ MOST_CHARACTERS, MOST_PARTS = 2_000, 400
 NUMBERS = ("numeric", "boolean")
 WORDS = ("categorical", "text", "id")
 QUOTED = re.compile(r"`([^`]+)`|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+
+NAMES = re.compile(QUOTED.pattern + r"|\b[^\W\d]\w*\b(?!\s*\()")
 
 FUNCTIONS: dict[str, tuple[int, int]] = {  # the fewest and the most arguments
     "abs": (1, 1), "ceil": (1, 1), "coalesce": (2, 9), "exp": (1, 1), "floor": (1, 1), "isnull": (1, 1), "log": (1, 1), "log10": (1, 1),
@@ -258,6 +260,18 @@ def _missing(values: Any) -> np.ndarray:
     return np.asarray(pd.isna(values))
 
 
+def renamed(params: dict[str, Any], names: Mapping[str, str | None]) -> dict[str, Any]:
+    """The parameters with the names of other columns in the formula, in backticks. Raises PlanError when it is not one."""
+    columns = parse(params["formula"]).columns
+
+    def name(found: re.Match) -> str:
+        old = found[1] or found[0]
+        new = names.get(old) or old
+        return f"`{new}`" if old in columns and new != old else found[0]
+
+    return params | {"formula": NAMES.sub(name, params["formula"])}
+
+
 @step(
     "formula",
     title="Column by formula",
@@ -271,6 +285,7 @@ def _missing(values: Any) -> np.ndarray:
     ),
     names=lambda params: {params["name"].strip() or parse(params["formula"]).text: "numeric"},
     wants=lambda params: list(parse(params["formula"]).columns.items()),
+    renames=renamed,
 )
 def formula(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.derive import Made

@@ -158,6 +158,9 @@ def _params(spec: StepSpec, names: Mapping[str, str | None]) -> tuple[dict[str, 
     """The parameters with the names of other columns, and whether one that must name a column no longer does."""
     params, lacking = dict(spec.params), False
     entry = next((entry for entry in catalog.entries("step") if entry.name == spec.step), None)
+    if entry and entry.facts.renames and _reads(spec):
+        lacking = any(names.get(name, name) is None for name in _reads(spec))
+        params = params if lacking else entry.facts.renames(params, names)
     for param in entry.params if entry else ():
         value = params.get(param.name)
         if param.kind == "column" and isinstance(value, str) and value:

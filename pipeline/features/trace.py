@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-MOST_ROWS, LEAST_ROWS, MOST_CELLS, MOST_COLUMNS = 2_000, 100, 1_000_000, 100
+MOST_ROWS, MOST_SHOWN = 2_000, 100
+MOST_TRIED = 100  # columns of those that go the same way; what comes of the others is reckoned from these
 
 
 @dataclass(frozen=True)
 class Act:
-    """One step: the first rows of what it was given and of what came out, at most 100 columns of each, and the true numbers of both.
+    """One step: the first rows of what it was given and of what came out, at most 100 columns of each, and how many there are of both.
 
     `seconds` is None for a step that is done elsewhere, such as one that adds training rows inside a fold.
     """
@@ -38,7 +39,10 @@ class Act:
 
 @dataclass(frozen=True)
 class Trace:
-    """A recipe, carried out on `rows` rows: its steps in their order (those that are switched on), and both ends."""
+    """A recipe, carried out on `rows` rows: its steps in their order (those that are switched on), and both ends.
+
+    Of very many columns that go the same way the first are tried; `reckoned` says that numbers of columns follow from these.
+    """
 
     acts: tuple[Act, ...]
     before: pd.DataFrame
@@ -46,6 +50,7 @@ class Trace:
     columns_in: int
     columns_out: int
     rows: int
+    reckoned: bool
 
 
 def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int = 20) -> Trace:
@@ -56,23 +61,23 @@ def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int 
     laid = flow(plan)
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
-    most = min(MOST_ROWS, max(LEAST_ROWS, MOST_CELLS // max(1, len(laid.inputs))))
-    walk = _Walk(plan, laid, *_labelled(plan, table.head(most)), _needs(family), show)
+    walk = _Walk(plan, laid, *_labelled(plan, table.head(MOST_ROWS)), _needs(family), show)
     given = walk.shown()
     for spec in plan.steps:
         walk.step(spec)
     out = walk.shown()
-    return Trace(tuple(walk.acts), given[0], out[0], given[1], out[1], len(walk.table))
+    return Trace(tuple(walk.acts), given[0], out[0], given[1], out[1], len(walk.table), any(way.stands_for > 1 for way in walk.ways))
 
 
 @dataclass
 class _Way:
-    """Columns that go the same way, as they are now; None until the step that adds them has been there."""
+    """Columns that go the same way, as they are now; None until the step that adds them has been there. Each stands for so many."""
 
     columns: list[str]
     steps: tuple[StepSpec, ...]
     made_by: StepSpec | None
     reaches: bool
+    stands_for: float = 1.0
     done: int = 0
     now: pd.DataFrame | None = None
 
@@ -105,13 +110,16 @@ class _Walk:
     def shown(self) -> tuple[pd.DataFrame, int]:
         """The first rows of what would reach a model now, and how many columns that are."""
         if self.joined is not None:
-            return self._head([self.joined])
-        return self._head(way.now.drop(columns=self.dropped, errors="ignore") for way in self.ways if way.now is not None and way.reaches)
+            return self._head([(self.joined, 1.0)])
+        return self._head((way.now.drop(columns=self.dropped, errors="ignore"), way.stands_for) for way in self._reaching())
+
+    def _reaching(self) -> list[_Way]:
+        return [way for way in self.ways if way.now is not None and way.reaches]
 
     def _begin(self) -> None:
         from pipeline.features.columns import Canonical
 
-        typed = Canonical(list(self.laid.inputs)).transform(self.table)
+        typed = Canonical([name for way in self.ways if way.made_by is None for name in way.columns]).transform(self.table)
         for way in self.ways:
             way.now = typed[way.columns] if way.made_by is None else None
 
@@ -126,12 +134,12 @@ class _Walk:
 
     def _columns(self, spec: StepSpec) -> None:
         going = [way for way in self.ways if way.now is not None and way.done < len(way.steps) and way.steps[way.done] is spec]
-        before, seconds = self._head(way.now for way in going), 0.0
+        before, seconds = self._head((way.now, way.stands_for) for way in going), 0.0
         for way in going:
             way.now, spent = self._fit(spec, way.now)
             way.done += 1
             seconds += spent
-        self._tell(spec, before, self._head(way.now for way in going), seconds)
+        self._tell(spec, before, self._head((way.now, way.stands_for) for way in going), seconds)
 
     def _derive(self, spec: StepSpec) -> None:
         import pandas as pd
@@ -144,7 +152,7 @@ class _Walk:
         for way in self.ways:
             if way.made_by is spec:
                 way.now = new[way.columns]
-        self._tell(spec, self._head([given]), self._head([new]), seconds)
+        self._tell(spec, self._head([(given, 1.0)]), self._head([(new, 1.0)]), seconds)
 
     def _set_aside(self, reads: Collection[str]) -> None:
         """What earlier steps have made beside the columns that are read now, such as marks of gaps, is ready and goes no further."""
@@ -157,7 +165,7 @@ class _Walk:
         import pandas as pd
 
         if self.joined is None:
-            parts = [way.now.drop(columns=self.dropped, errors="ignore") for way in self.ways if way.now is not None and way.reaches]
+            parts = [way.now.drop(columns=self.dropped, errors="ignore") for way in self._reaching()]
             self.joined = pd.concat(parts, axis=1)
         before = self.shown()
         self.joined, seconds = self._fit(spec, self.joined)
@@ -180,14 +188,16 @@ class _Walk:
         found = transformer.fit_transform(given, self.y)
         return _frame(found, transformer, given), time.perf_counter() - started
 
-    def _head(self, frames: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, int]:
+    def _head(self, frames: Iterable[tuple[pd.DataFrame, float]]) -> tuple[pd.DataFrame, int]:
+        """The first rows and columns, and how many columns there are with those that these stand for."""
         import pandas as pd
 
-        frames, left, parts = list(frames), MOST_COLUMNS, []
-        for frame in frames:
+        left, parts, columns = MOST_SHOWN, [], 0.0
+        for frame, stands_for in frames:
             parts.append(frame.iloc[: self.show, :left])
             left -= parts[-1].shape[1]
-        return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=range(0)), sum(frame.shape[1] for frame in frames)
+            columns += frame.shape[1] * stands_for
+        return pd.concat(parts, axis=1) if parts else pd.DataFrame(), round(columns)
 
     def _tell(self, spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float) -> None:
         self.acts.append(Act(spec, before[0], after[0], before[1], after[1], seconds))
@@ -210,6 +220,9 @@ def _ways(lanes: Sequence[Lane], features: set[str]) -> list[_Way]:
         reaches = lane.made_by is not None or lane.name in features
         key = (tuple(map(id, lane.steps)), lane.kind, id(lane.made_by), reaches, tuple(read_by.get(lane.name, ())))
         found.setdefault(key, _Way([], lane.steps, lane.made_by, reaches)).columns.append(lane.name)
+    for way in found.values():
+        if len(way.columns) > MOST_TRIED and way.columns[0] not in read_by:
+            way.columns, way.stands_for = way.columns[:MOST_TRIED], len(way.columns) / MOST_TRIED
     return list(found.values())
 
 

@@ -108,6 +108,16 @@ def test_a_file_of_the_wrong_shape_is_refused_with_every_reason(text, said):
     assert caught.value.hint
 
 
+def test_a_formula_is_written_anew_with_other_names():
+    formula = "log(price) / `adults` + where(country == 'price', 1, 0)"
+    recipe = Recipe(steps=[{"step": "formula", "params": {"formula": formula}}, {"step": "scale", "columns": [formula]}])
+    _, plan = planned(stays().rename(columns={"price": "unit price", "country": "land"}))
+    applied, told = recipe.applied(plan, {"price": "unit price", "country": "land"})
+    assert applied.recipe[0].params["formula"] == "log(`unit price`) / `adults` + where(`land` == 'price', 1, 0)"
+    assert applied.recipe[1].columns == (applied.recipe[0].params["formula"],), "also where a later step names its column"
+    assert told == [] and recipe.applied(plan, {"price": None})[0].recipe == ()
+
+
 def test_a_step_that_this_installation_lacks_is_kept_and_told_by_the_plan():
     recipe = Recipe.parse('{"steps": [{"step": "sorcery", "columns": ["price"], "params": {"anything": [1, {"a": null}]}}]}')
     _, plan = planned(stays())
