@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -84,8 +85,9 @@ def _listed(kept: list[Template]) -> Template | None:
             if st.button("Use", key=f"template_use_{number}", type="primary" if template.name == chosen else "secondary", help="See what it does here"):
                 st.session_state["template"] = template.name
                 st.rerun()
-            st.download_button("", lambda t=template: Recipe.model_validate(t.recipe).model_dump_json(indent=2), f"{template.name}.json", "application/json",
-                               key=f"template_get_{number}", icon=":material/download:", type="tertiary", on_click="ignore", help="Download as JSON")  # fmt: skip
+            file = json.dumps(template.recipe, ensure_ascii=False, indent=2)
+            st.download_button("", file, f"{template.name}.json", "application/json", key=f"template_get_{number}", icon=":material/download:",
+                               type="tertiary", on_click="ignore", help="Download as JSON")  # fmt: skip
             with st.popover("", icon=":material/delete:", type="tertiary", key=f"template_delete_{number}", help="Delete"):
                 st.markdown(f"Delete {_ui.md(template.name)}? Drafts that it was put into keep their steps.")
                 if st.button("Delete it", key=f"template_gone_{number}", type="primary"):
