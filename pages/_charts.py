@@ -293,6 +293,22 @@ def importance(rows: Sequence[Row], *, metric: str, when: str = "when the column
 # --- data --------------------------------------------------------------------------------------------------------------
 
 
+def alone(rows: Sequence[Row], *, measure: str, guess: float) -> go.Figure:
+    """How well columns predict alone: rows {column, score, low, high, verdict}; the suspects are open diamonds."""
+    names, places = [text(r["column"], 28) for r in rows], list(range(len(rows)))
+    values = [r["score"] for r in rows]
+    error = _errors(values, [r["low"] for r in rows], [r["high"] for r in rows])
+    symbols = ["circle" if r["verdict"] == "clean" else "diamond-open" for r in rows]
+    marker = {"size": 10, "color": [FIRST if r["verdict"] == "clean" else SECOND for r in rows], "symbol": symbols, "line": {"width": 2}}
+    fig = go.Figure(go.Scatter(x=values, y=places, mode="markers", marker=marker, error_x=error, showlegend=False,
+                               customdata=[[name, r["verdict"]] for name, r in zip(names, rows)],
+                               hovertemplate="%{customdata[0]}: %{x:.3f}, %{customdata[1]}<extra></extra>"))  # fmt: skip
+    fig.add_vline(x=guess, line={"color": BASELINE, "dash": "dot", "width": 1.5})
+    fig.update_xaxes(title=f"{text(measure)} alone; diamonds are accused", showgrid=True)
+    fig.update_yaxes(tickmode="array", tickvals=places, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False)
+    return style(fig, height=max(200, 26 * len(rows) + 84))
+
+
 def histogram(facts: dict[str, Sequence[float]], *, title: str = "", height: int = COMPACT) -> go.Figure:
     """Counted bins {"edges": n + 1 numbers, "counts": n numbers}, as pipeline.profile gives them."""
     edges, counts = list(facts["edges"]), list(facts["counts"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _findings, _ui
+from pages import _costs, _court, _doctor, _findings, _ui
 
 _ui.guard()
 
@@ -44,6 +44,7 @@ def detail(at, report: Report, finding) -> None:
     st.caption(_ui.md(entry("check", finding.code).help))
     answer(at.plan, finding)
     if finding.status == "found":
+        _costs.section(at, finding)
         _ui.evidence(finding.evidence)
         _findings.examples(at.dataset, report, finding)
 
@@ -101,20 +102,33 @@ def suggested(report: Report, plan: Plan | None) -> None:
         st.rerun()
 
 
+def checks(at, target: str | None) -> None:
+    """Every check, the most severe first; the one that is chosen in full, with what its fix costs."""
+    with _ui.shown():
+        report = examine(at.dataset, target)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        _findings.strip(report, at.plan)
+        suggested(report, at.plan)
+    left, right = st.columns([4, 8])
+    with left:
+        finding = _findings.check_list(report, at.plan)
+        applied(at.plan)
+    with right, st.container(border=True):
+        detail(at, report, finding)
+
+
 at = _ui.page("Quality", "What is wrong with the data, and what to do about it")
 _ui.need_dataset(at)
-left, right = st.columns([4, 8], vertical_alignment="bottom")
-with left:
+with st.columns([4, 8])[0]:
     target = target_picker(at)
-with _ui.shown():
-    report = examine(at.dataset, target)
-with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    _findings.strip(report, at.plan)
-    suggested(report, at.plan)
-left, right = st.columns([4, 8])
-with left:
-    finding = _findings.check_list(report, at.plan)
-    applied(at.plan)
-with right, st.container(border=True):
-    detail(at, report, finding)
+first, second, third = st.tabs(["Checks", "Leakage court", "Label doctor"], key="tab", on_change="rerun", bind="query-params")
+if first.open:
+    with first:
+        checks(at, target)
+if second.open:
+    with second:
+        _court.section(at)
+if third.open:
+    with third:
+        _doctor.section(at)
 _ui.next_step("Choose what the model may learn from, and how it is prepared.", "pages/features.py", "Choose features")

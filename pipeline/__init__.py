@@ -12,6 +12,11 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "accept_verdicts": "pipeline.judge.court",
+    "acquit": "pipeline.judge.court",
+    "answered": "pipeline.judge.court",
+    "as_written": "pipeline.judge.relabel",
+    "corrected": "pipeline.judge.relabel",
     "Course": "pipeline.curves",
     "Estimate": "pipeline.estimate",
     "ImportReport": "pipeline.data",

@@ -93,6 +93,11 @@ class Ruler:
         """The labels, in the index of the table that was given, of the rows that are measured."""
         return self._table.index.to_numpy()[self._data.rows]
 
+    @property
+    def classes(self) -> tuple:
+        """The classes in the order of their codes, as the file wrote them; none for a number."""
+        return self._data.classes
+
     def measure(self, plan: Plan, *, table: pd.DataFrame | None = None, labels: np.ndarray | None = None) -> Measured:
         """Fit the model on each fold with the columns and the recipe of `plan`, and score the rows that it has not seen.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.analyses import Asked, analysis
-from pipeline.judge.court import CODE, Findings, hear
+from pipeline.judge.court import CODE, Findings, acquit, hear
 from pipeline.measure import Measured
-from pipeline.plan import Fix, Plan
+from pipeline.plan import Fix
 
 
 @analysis(
@@ -24,7 +24,7 @@ def court(asked: Asked) -> dict[str, Any]:
 
 def _scores(asked: Asked, found: Findings) -> dict[str, Any]:
     """The plan with the suspects and without them. What is left out already counts as with; without suspects both are one."""
-    plan = pardoned(asked.plan)
+    plan = acquit(asked.plan)
     suspects = [name for name in (*found.of("guilty"), *found.of("suspicious")) if name in plan.features]
     asked.done(0.6, "Measuring with all columns")
     ruler = asked.ruler()
@@ -36,13 +36,6 @@ def _scores(asked: Asked, found: Findings) -> dict[str, Any]:
         drop = ruler.gain(whole, over=honest)
         told |= {"without": _told(honest), "gain": {"gain": drop.gain, "low": drop.low, "high": drop.high, "verdict": drop.verdict}}
     return told
-
-
-def pardoned(plan: Plan) -> Plan:
-    """The plan as it was before the court's verdicts were accepted."""
-    for fix in plan.fixes:
-        plan = plan.undo(fix.code, fix.title) if fix.code == CODE else plan
-    return plan
 
 
 def _told(one: Measured) -> dict[str, Any]:

@@ -7,7 +7,7 @@ where all others together are not, or for a trace that only what was made from t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,12 +127,20 @@ def compared(rows: Rows, strengths: dict[str, Strength], found: dict[str, list[E
     return made
 
 
-def fix(columns: list[str]) -> Fix:
-    """Leaving out what the court found guilty, as an answer that can be undone."""
-    return Fix(code=CODE, title=f"Leave out what gives the target away: {listed(columns)}", ignore=tuple(columns))
+def accept_verdicts(plan: Plan, found: dict[str, Any]) -> Plan:
+    """The plan without what the court found guilty, or a person has said is known only afterwards; `found` is the court's answer."""
+    guilty = {c["column"] for c in found["columns"] if c["verdict"] == "guilty"} | {c.name for c in plan.columns if c.known == "after"}
+    seen = [name for name in acquit(plan).features if name in guilty]
+    return acquit(plan).accept([Fix(code=CODE, title=f"Leave out what gives the target away: {listed(seen)}", ignore=tuple(seen))]) if seen else plan
 
 
-def answered(plan: Plan, column: str, known: str) -> Plan:
-    """The plan with the answer to "when is this known?": "before", "at" or "after" the moment of prediction, or "" for no answer."""
-    columns = [c.model_copy(update={"known": known}) if c.name == column else c for c in plan.columns]
-    return plan.model_copy(update={"columns": tuple(columns)})
+def acquit(plan: Plan) -> Plan:
+    """The plan as it was before the court's verdicts were accepted."""
+    for fix in plan.fixes:
+        plan = plan.undo(fix.code, fix.title) if fix.code == CODE else plan
+    return plan
+
+
+def answered(plan: Plan, answers: Mapping[str, str]) -> Plan:
+    """The plan with answers to "when is this known?" by column: "before", "at" or "after" the moment of prediction, or "" for none."""
+    return plan.change(columns=[{**c.model_dump(mode="json"), "known": answers.get(c.name, c.known)} for c in plan.columns])

@@ -9,7 +9,7 @@ import pytest
 from pipeline.analyses import answer
 from pipeline.data import infer
 from pipeline.executor import InlineExecutor
-from pipeline.judge.court import answered, fix, hear
+from pipeline.judge.court import accept_verdicts, acquit, answered, hear
 from pipeline.plan import Plan
 
 ROWS = 600
@@ -38,9 +38,7 @@ def honest(task: str) -> pd.DataFrame:
 def heard(frame: pd.DataFrame, **known: str):
     table, schema = infer(frame)
     plan = Plan.draft(schema, "target")
-    for column, when in known.items():
-        plan = answered(plan, column, when)
-    return hear(plan, table, schema)
+    return hear(answered(plan, known), table, schema)
 
 
 def happened(y: pd.Series) -> np.ndarray:
@@ -120,5 +118,7 @@ def test_the_honest_score_is_without_the_suspects_and_accepting_leaves_them_out(
     scores = facts["scores"]
     assert scores["suspects"] == ["planted"] and scores["gain"]["verdict"] == "better" and "progress" in steps
     assert scores["with"]["score"] > 0.95 > scores["without"]["score"] > 0.7
-    accepted = plan.accept([fix(["planted"])])
-    assert "planted" not in accepted.features and accepted.undo(accepted.fixes[0].code, accepted.fixes[0].title) == plan
+    convicted = answered(plan, {"planted": "after"})
+    accepted = accept_verdicts(convicted, facts)
+    assert "planted" not in accepted.features and "strong" in accepted.features
+    assert accept_verdicts(accepted, facts) == accepted and acquit(accepted) == convicted

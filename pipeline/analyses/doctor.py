@@ -1,0 +1,101 @@
+"""The label doctor as analyses: which labels are probably wrong, and what the corrected ones gain."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.analyses import Asked, analysis
+from pipeline.catalog import Param
+from pipeline.errors import PlanError
+from pipeline.judge.doctor import Doubts, Neighbours, doubts
+from pipeline.judge.relabel import corrected
+from pipeline.measure import Gain, Measured, Ruler
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST = 20
+NEAREST = 5
+
+
+@analysis(
+    "doctor",
+    title="Label doctor",
+    help="Predicts every row by models that have not seen it, and ranks the rows whose label they believe least, each beside its nearest rows. "
+    "A doubtful label is not a wrong one: look at each.",
+    params=(Param("most", "int", 200, "Suspects, at most", "The most doubtful rows that are kept to look at.", 10, 1_000, unit="rows", tune=False),),
+    order=40,
+)
+def doctor(asked: Asked) -> dict[str, Any]:
+    asked.done(0.0, "Predicting every row by models that have not seen it")
+    ruler = asked.ruler()
+    measured = ruler.measure(asked.plan)
+    found = doubts(measured.y, measured.oof)
+    count = min(asked.params["most"], len(measured.y), max(FEWEST, found.errors))
+    asked.done(0.6, f"Looking for the rows nearest to {count} suspects")
+    suspects = _suspects(asked, ruler, measured, found, count)
+    asked.done(0.8, "Measuring what the proposed labels gain")
+    labels = measured.y.copy()
+    replaced = found.ranked[: min(found.errors, count)]
+    labels[replaced] = found.proposed[replaced]
+    gain = ruler.gain(ruler.measure(asked.plan, labels=labels), over=measured) if len(replaced) else None
+    return {
+        "metric": asked.plan.metric, "score": measured.score, "interval": list(measured.interval), "rows": len(measured.y),
+        "errors": found.errors, "classes": [str(c) for c in ruler.classes], "suspects": suspects, "replaced": len(replaced), "gain": _told(gain),
+    }  # fmt: skip
+
+
+def _suspects(asked: Asked, ruler: Ruler, measured: Measured, found: Doubts, count: int) -> list[dict[str, Any]]:
+    """The most doubtful rows, with positions in the table."""
+    classes = ruler.classes
+    named = (lambda v: str(classes[int(v)])) if classes else (lambda v: round(float(v), 6))
+    nearest = Neighbours(asked.table[asked.plan.features], asked.plan.seed)
+    position = {label: place for place, label in enumerate(asked.table.index)}
+    told = []
+    for i in found.ranked[:count]:
+        row, given, proposed = position[ruler.rows[i]], measured.y[i], found.proposed[i]
+        said = {"row": row, "given": named(given), "proposed": named(proposed), "doubt": round(float(found.doubt[i]), 4), "nearest": nearest.of(row, NEAREST)}
+        if classes:
+            said |= {"belief": round(float(measured.oof[i, int(given)]), 4), "other": round(float(measured.oof[i, int(proposed)]), 4)}
+        told.append(said)
+    return told
+
+
+@analysis(
+    "relabelled",
+    title="What corrected labels gain",
+    help="Learns once from the labels as they are and once from the corrected ones, on the same folds. Both are judged by the labels as they are, "
+    "so that nothing is gained by agreeing with oneself.",
+    params=(Param("labels", "text", "{}", "Corrected labels", "Position of the row to its label, as JSON.", tune=False),),
+    order=41,
+)
+def relabelled(asked: Asked) -> dict[str, Any]:
+    changes = json.loads(asked.params["labels"])
+    if not changes:
+        raise PlanError("No label was corrected.", "Accept or change some labels first.")
+    asked.done(0.0, "Measuring with the labels as they are")
+    ruler = asked.ruler()
+    before = ruler.measure(asked.plan)
+    asked.done(0.5, f"Measuring with {len(changes)} corrected labels")
+    table = corrected(asked.table, asked.schema, asked.plan.target, {int(row): label for row, label in changes.items()})
+    codes = _codes(asked, ruler, table)
+    after = ruler.measure(asked.plan, labels=codes)
+    gain = ruler.gain(after, over=before)
+    used = int(np.sum(codes != before.y))
+    return {"metric": asked.plan.metric, "before": before.score, "after": after.score, "gain": _told(gain), "labels": changes, "used": used}
+
+
+def _codes(asked: Asked, ruler: Ruler, table: pd.DataFrame) -> np.ndarray:
+    """The labels of the ruler's rows as it codes them."""
+    column, values = asked.schema[asked.plan.target], table.loc[ruler.rows, asked.plan.target]
+    if not ruler.classes:
+        return values.to_numpy(float)
+    places = {str(name): code for code, name in enumerate(ruler.classes)}
+    return np.array([places[str(column.label(value))] for value in values])
+
+
+def _told(gain: Gain | None) -> dict[str, Any] | None:
+    return gain and {"gain": gain.gain, "low": gain.low, "high": gain.high, "verdict": gain.verdict}

@@ -1,0 +1,88 @@
+"""The label doctor: flipped labels and spoilt numbers are on top of the list, corrections reach the model and the file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.analyses import answer
+from pipeline.data import infer
+from pipeline.errors import DataError, PlanError
+from pipeline.executor import InlineExecutor
+from pipeline.judge.doctor import Neighbours, doubts
+from pipeline.judge.relabel import as_written, corrected
+from pipeline.plan import Plan
+
+ROWS, WRONG = 400, 20
+
+
+def spoilt(task: str) -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
+    """A table whose target follows from two columns, with 5 % of its labels wrong; which they are; and the true labels."""
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=ROWS), rng.normal(size=ROWS)
+    signal = 4 * a + b + rng.logistic(scale=0.2, size=ROWS)
+    truth = pd.Series(np.round(signal * 10, 2) if task == "regression" else np.where(signal > 0, "yes", "no"))
+    wrong = rng.choice(ROWS, WRONG, replace=False)
+    target = truth.copy()
+    target[wrong] = truth[wrong] + 60 * rng.choice([-1, 1], WRONG) if task == "regression" else truth[wrong].map({"yes": "no", "no": "yes"})
+    return pd.DataFrame({"a": a, "b": b, "kind": rng.choice(["x", "y"], ROWS), "target": target}), wrong, truth
+
+
+def asked(frame: pd.DataFrame, name: str, **params):
+    table, schema = infer(frame)
+    plan = Plan.draft(schema, "target").change(split={"folds": 3})
+    return answer(plan.asking(name, **params), table, schema, executor=InlineExecutor())
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_wrong_labels_are_found_and_correcting_them_gains(task):
+    frame, wrong, truth = spoilt(task)
+    found = asked(frame, "doctor", most=40)
+    top = [suspect["row"] for suspect in found["suspects"][:WRONG]]
+    assert np.isin(top, wrong).mean() >= 0.7
+    first = found["suspects"][0]
+    assert len(first["nearest"]) == 5 and first["row"] not in first["nearest"]
+    if task == "binary":
+        assert (first["given"], first["proposed"]) == (frame["target"][first["row"]], truth[first["row"]])
+    labels = {int(row): truth[row] for row in wrong}
+    gain = asked(frame, "relabelled", labels=json.dumps(labels))
+    assert gain["used"] == WRONG and gain["gain"]["gain"] > 0
+
+
+def test_rows_are_ranked_by_how_little_their_own_label_is_believed():
+    p = np.array([[0.9, 0.1], [0.48, 0.52], [0.05, 0.95], [np.nan, np.nan], [0.85, 0.15]])
+    found = doubts(np.array([0, 0, 1, 1, 1]), p)
+    assert found.ranked[:2].tolist() == [4, 1] and found.ranked[-1] == 3
+    assert found.proposed[4] == 0 and found.errors == 1, "row 4 is confidently of class 0; row 1 does not reach what class 1 is usually given"
+
+
+def test_a_class_that_no_row_carries_is_never_confident():
+    p = np.array([[0.3, 0.7], [0.6, 0.4]])
+    assert doubts(np.array([0, 0]), p).errors == 0
+
+
+def test_nearest_rows_compare_numbers_words_and_gaps():
+    table = pd.DataFrame({"n": [1.0, 1.1, 50.0, np.nan, np.nan], "w": ["a", "a", "a", "b", "b"]})
+    assert Neighbours(table).of(0, 1) == [1] and Neighbours(table).of(3, 1) == [4]
+
+
+def test_corrections_are_a_new_table_that_reads_as_the_old_one():
+    frame, wrong, truth = spoilt("binary")
+    table, schema = infer(frame)
+    fixed = corrected(table, schema, "target", {int(row): truth[row] for row in wrong})
+    assert as_written(fixed, schema)["target"].tolist() == truth.tolist() and as_written(table, schema)["target"].tolist() == frame["target"].tolist()
+    assert infer(as_written(fixed, schema))[1]["target"].labels
+    with pytest.raises(DataError, match="maybe"):
+        corrected(table, schema, "target", {0: "maybe"})
+
+
+def test_numbers_are_corrected_as_numbers_and_nothing_is_refused_in_words():
+    table, schema = infer(pd.DataFrame({"a": range(60), "target": [*range(59), 4_000]}))
+    assert corrected(table, schema, "target", {59: "59.5"})["target"].iloc[59] == 59.5
+    with pytest.raises(DataError, match="no number"):
+        corrected(table, schema, "target", {59: "many"})
+    with pytest.raises(PlanError, match="No label"):
+        asked(spoilt("binary")[0], "relabelled")
