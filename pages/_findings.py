@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
-from pipeline import masked
+from pipeline import masked, preview_fix
 
 if TYPE_CHECKING:
     from pipeline import Plan, Report
@@ -52,6 +52,27 @@ def check_list(report: Report, plan: Plan | None) -> Any:
 
     code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
     return by_code[code or findings[0].code]
+
+
+def preview(dataset: Dataset, plan: Plan, fix: Any) -> None:
+    """What a fix changes before it is taken: cells before and after, rows and columns left out."""
+    with _ui.shown():
+        seen = _preview(dataset, dataset.id, plan, fix, f"{plan.fingerprint()} {fix.model_dump_json()}")
+    said = [f"**{seen.cells:,} cells** in {len(seen.columns):,} columns change" if seen.columns else "", f"**{seen.dropped_rows:,} rows** are not trained on"
+            if seen.dropped_rows else "", f"the model no longer sees **{len(seen.ignored):,} columns**" if seen.ignored else "",
+            f"models are judged by **{_ui.metric_title(seen.metric)}**" if seen.metric else ""]  # fmt: skip
+    words = "; ".join(filter(None, said)) or "no cell changes"
+    sampled = f" :gray[(of {seen.looked_at:,} rows looked at)]" if seen.looked_at < seen.rows else ""
+    st.caption(f"{words[0].upper()}{words[1:]}.{sampled}" if not words.startswith("**") else f"{words}.{sampled}")
+    rows = [{"Column": c.column, "Before": _ui.spelled(was), "After": "missing" if now is None else _ui.spelled(now), "Rows": count, "First row": row}
+            for c in seen.columns for row, was, now, count in c.examples]  # fmt: skip
+    if rows:
+        st.dataframe(rows[:60], key="fix_preview", hide_index=True, height=_ui.height(min(len(rows), 60), 6), alt="Cells before and after the fix")
+
+
+@st.cache_data(show_spinner="Trying the fix …", max_entries=64)
+def _preview(_dataset: Dataset, dataset_id: str, _plan: Plan, _fix: Any, key: str) -> Any:
+    return preview_fix(_dataset.table(), _dataset.schema, _fix, _plan)
 
 
 def examples(dataset: Dataset, report: Report, finding: Any) -> None:

@@ -42,15 +42,16 @@ def detail(at, report: Report, finding) -> None:
         st.badge(finding.code, color="gray")
     st.markdown(_ui.md(finding.reason if finding.status == "not_applicable" else finding.explanation))
     st.caption(_ui.md(entry("check", finding.code).help))
-    answer(at.plan, finding)
+    answer(at, finding)
     if finding.status == "found":
         _costs.section(at, finding)
         _ui.evidence(finding.evidence)
         _findings.examples(at.dataset, report, finding)
 
 
-def answer(plan: Plan | None, finding) -> None:
+def answer(at, finding) -> None:
     """Apply one of the fixes, or leave the finding as it is for a reason; both can be undone."""
+    plan = at.plan
     if finding.status != "found" or (plan and any(fix.code == finding.code for fix in plan.fixes)):
         return
     if plan is None:
@@ -60,6 +61,8 @@ def answer(plan: Plan | None, finding) -> None:
     if len(titles) > 1:
         st.radio("Fix", list(titles), key=f"fix_{finding.code}", format_func=_ui.md)
     chosen = titles.get(st.session_state.get(f"fix_{finding.code}")) or next(iter(titles.values()), None)
+    if chosen:
+        _findings.preview(at.dataset, plan, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if chosen and st.button(f"Apply: {_ui.md(chosen.title)}", key="apply", type="primary", icon=":material/build:"):
             _ui.save(plan.accept([chosen]))

@@ -45,6 +45,7 @@ _HOMES = {
     "infer": "pipeline.data",
     "masked": "pipeline.quality",
     "preview": "pipeline.features",
+    "preview_fix": "pipeline.quality",
     "profile": "pipeline.data",
     "read": "pipeline.data",
     "rows_after": "pipeline.balance",

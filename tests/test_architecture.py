@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "device": {"errors"},
     "data": {"errors"},
     "plan": {"catalog", "data", "errors"},
-    "quality": {"catalog", "data", "plan", "errors"},
+    "quality": {"catalog", "data", "features", "plan", "errors"},
     "features": {"catalog", "data", "plan", "errors"},
     "models": {"catalog", "device", "errors"},
     "evaluate": {"catalog", "errors"},

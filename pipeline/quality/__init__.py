@@ -31,6 +31,7 @@ from pipeline.quality import (  # noqa: F401 - importing registers the checks
     values,
 )
 from pipeline.quality.entry import CheckFacts, Verdict, check_entry, examine, not_applicable, passed
+from pipeline.quality.mending import Changed, Mending, preview_fix
 from pipeline.quality.privacy import masked
 from pipeline.quality.report import Finding, Report
 from pipeline.quality.subject import Subject
@@ -38,7 +39,9 @@ from pipeline.quality.subject import Subject
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CheckFacts", "Finding", "Report", "Subject", "Verdict", "check", "check_entry", "masked", "not_applicable", "passed"]
+__all__ = [
+    "Changed", "CheckFacts", "Finding", "Mending", "Report", "Subject", "Verdict", "check", "check_entry", "masked", "not_applicable", "passed", "preview_fix",
+]  # fmt: skip
 
 
 def check(
