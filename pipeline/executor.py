@@ -24,7 +24,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from functools import partial
 from multiprocessing.connection import Connection
@@ -63,7 +63,7 @@ class InlineExecutor:
     def __init__(self) -> None:
         self._watched: dict[int, Any] = {}
 
-    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None) -> Future:
+    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None, imports: Sequence[str] = ()) -> Future:
         future: Future = Future()
         try:
             future.set_result(task(*args, tell=tell or _nobody))
@@ -101,12 +101,13 @@ class LocalExecutor:
         for pump in self._pumps:
             pump.start()
 
-    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None) -> Future:
+    def submit(self, task: Callable[..., Any], *args: Any, tell: Tell | None = None, imports: Sequence[str] = ()) -> Future:
         """Do `task(*args, tell=...)` in the first free slot. What the task tells on its way arrives at `tell`, in a thread of ours.
 
-        The future raises what the task raised, or WorkerDied when its process died twice.
+        `imports` are heavy modules that the task will import: they are imported once, before its slot is forked, and their
+        memory is shared by all slots that are forked from then on. The future raises what the task raised, or WorkerDied when its process died twice.
         """
-        asked = _Task(task, args, tell or _nobody)
+        asked = _Task(task, args, tell or _nobody, frozenset(imports) if FORKS else frozenset())
         with self._changed:
             self._queue.append(asked)
             self._changed.notify()
@@ -145,8 +146,8 @@ class LocalExecutor:
         if self._nursery:
             self._nursery.close()
 
-    def _start(self) -> tuple[Connection, int | subprocess.Popen]:
-        return self._nursery.fork() if self._nursery else _spawn(self.threads)
+    def _start(self, imports: Set[str]) -> tuple[Connection, int | subprocess.Popen]:
+        return self._nursery.fork(imports) if self._nursery else _spawn(self.threads)
 
     def _pump(self, slot: _Slot) -> None:
         """The life of one slot as this process sees it: start it before there is work, then take one task after the other."""
@@ -164,26 +165,31 @@ class LocalExecutor:
 
 
 class _Task:
-    def __init__(self, function: Callable[..., Any], args: tuple, tell: Tell) -> None:
+    def __init__(self, function: Callable[..., Any], args: tuple, tell: Tell, imports: Set[str]) -> None:
         self.payload = pickle.dumps((function, args), protocol=5)
-        self.tell, self.future = tell, Future()
+        self.tell, self.imports, self.future = tell, imports, Future()
 
 
 class _Slot:
     """One process and the connection to it; used by one pump at a time."""
 
-    def __init__(self, number: int, start: Callable[[], tuple[Connection, Any]]) -> None:
+    def __init__(self, number: int, start: Callable[[Set[str]], tuple[Connection, Any]]) -> None:
         self.number, self._start_process = number, start
+        self._imported: Set[str] = frozenset()  # by the process, before it was forked
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._process: int | subprocess.Popen | None = None
         self._interrupted = False
         self._task: _Task | None = None
 
-    def start(self) -> None:
+    def start(self, imports: Set[str] = frozenset()) -> None:
+        """See to a process that has these modules; one that lacks some makes way for a fresh one."""
+        if not imports <= self._imported:
+            self.kill()
         with self._lock:
             if self._connection is None:
-                self._connection, self._process = self._start_process()
+                self._imported = self._imported | imports
+                self._connection, self._process = self._start_process(self._imported)
 
     def do(self, asked: _Task) -> None:
         """Have the task done; a process that dies is replaced, and the task tried again once."""
@@ -192,7 +198,7 @@ class _Slot:
         try:
             for _ in range(TRIES):
                 try:
-                    self.start()
+                    self.start(asked.imports)
                     self._converse(asked)
                     return
                 except (EOFError, OSError):
@@ -261,26 +267,26 @@ class _Nursery:
         self._threads, self._lock = threads, threading.Lock()
         self._begin()
 
-    def fork(self) -> tuple[Connection, int]:
-        """A new slot: the connection to it and its process id."""
+    def fork(self, imports: Set[str]) -> tuple[Connection, int]:
+        """A new slot, which has these modules: the connection to it and its process id."""
         with self._lock:
             try:
-                return self._ask()
+                return self._ask(imports)
             except (EOFError, OSError):
                 self.close()
                 self._begin()
-                return self._ask()
+                return self._ask(imports)
 
     def _begin(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = _popen(["--nursery", str(theirs.fileno())], theirs.fileno(), self._threads)
 
-    def _ask(self) -> tuple[Connection, int]:
+    def _ask(self, imports: Set[str]) -> tuple[Connection, int]:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                socket.send_fds(self._socket, [b"fork"], [theirs.fileno()])
+                socket.send_fds(self._socket, [" ".join(["fork", *sorted(imports)]).encode()], [theirs.fileno()])
                 answer = self._socket.recv(64)
             if not answer:
                 raise EOFError
@@ -355,9 +361,10 @@ def nursery(fd: int) -> None:
     warm_up()
     with socket.socket(fileno=fd) as parent:
         while True:
-            message, fds, _, _ = socket.recv_fds(parent, 64, 1)
+            message, fds, _, _ = socket.recv_fds(parent, 4096, 1)
             if not message:
                 os._exit(0)  # the slots die with us
+            warm_up(message.decode().split()[1:])
             pid = os.fork()
             if pid == 0:
                 parent.close()
@@ -376,9 +383,9 @@ def _slot_of_nursery(fd: int) -> None:
         os._exit(0)
 
 
-def warm_up() -> None:
+def warm_up(names: Sequence[str] = WARM) -> None:
     """Import what fits need, so that no slot pays for it. A broken library is told by the fit that needs it."""
-    for name in WARM:
+    for name in names:
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)

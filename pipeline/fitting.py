@@ -89,7 +89,9 @@ class Fitting:
                 title = catalog.get("family", task.family).title
                 self.journal.phase("training", f"Trial {task.number}: {title}")
                 self.journal.say("trial_started", {"number": task.number, "family": task.family, "params": task.params})
-            future = self.executor.submit(trials.fit, str(self.workspace.path), task, tell=self._told)
+            # Not for an accelerator: its driver does not survive a fork.
+            imports = catalog.get("family", task.family).facts.imports if task.resources.device == "cpu" else ()
+            future = self.executor.submit(trials.fit, str(self.workspace.path), task, tell=self._told, imports=imports)
             self._open[future] = (task, time.monotonic())
 
     def _next(self) -> Task | None:

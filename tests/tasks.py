@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +55,8 @@ def die_first(marks: str, times: int, *, tell: Tell) -> str:
         (folder / str(made)).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return f"done after {made} deaths"
+
+
+def has(module: str, *, tell: Tell) -> bool:
+    """Whether the process has imported the module before it was asked to do anything."""
+    return module in sys.modules

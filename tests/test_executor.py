@@ -54,6 +54,14 @@ def test_what_a_task_tells_arrives_in_order_and_before_its_result(executor):
     assert [said if isinstance(said, str) else said["n"] for said in heard] == [1, "words", 2]
 
 
+@nursery_only
+def test_heavy_modules_are_imported_before_the_slot_is_forked_and_shared(shared):
+    name = "xml.dom.expatbuilder"  # a module of the standard library that nothing of ours imports
+    assert not shared.submit(tasks.has, name).result(SECONDS)
+    assert shared.submit(tasks.has, name, imports=(name,)).result(SECONDS)
+    assert shared.submit(tasks.has, name, imports=(name, "no.such.module")).result(SECONDS), "one that is missing is told by who needs it"
+
+
 def test_the_exception_of_a_task_arrives_with_its_type(executor):
     with pytest.raises(LookupError, match="the seventeenth"):
         executor.submit(tasks.fail, "the seventeenth").result(SECONDS)

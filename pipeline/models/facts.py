@@ -60,7 +60,7 @@ class FamilyFacts:
     `device_rows` is the number of training rows below which the CPU is quicker all the same. `rounds` names the
     parameter that says how many rounds; such a family also has `early_stopping` and sets `best_round_`: a refit on all
     rows sets both. `portfolio` are its strong configurations; without one the defaults take its first turn. `weights`:
-    honours sample weights; the others count all rows alike.
+    honours sample weights; the others count all rows alike. `imports` are heavy modules that only its fits import.
     """
 
     categories: Categories
@@ -77,6 +77,7 @@ class FamilyFacts:
     rounds: str | None = None
     portfolio: tuple[Preset, ...] = ()
     weights: bool = True
+    imports: tuple[str, ...] = ()
 
 
 def family(
