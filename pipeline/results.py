@@ -165,6 +165,14 @@ def _measured(predictor: Predictor, data: TrainingData) -> float:
     return (time.perf_counter() - began) / len(rows) * 1000
 
 
+def selection(data: TrainingData, single: Members, workspace: Workspace) -> dict[str, Any] | None:
+    """How often the selections of the recipe kept each column over the folds of the best single model; None where nothing is selected."""
+    if not any(catalog.get("step", spec.step).facts.selects for spec in features.flow(data.plan).matrix):
+        return None
+    fits = single.tallies[0].folds
+    return features.stability(data.plan, [workspace.get(recipe_name(fold, fit.needs))[0] for fold, fit in fits.items()])
+
+
 def _predictor(data: TrainingData, schema: Schema, members: Members, models: list, weights: list[float]) -> Predictor:
     plan, first = data.plan, members.tallies[int(np.argmax(members.weights))]
     about: dict[str, Any] = {"family": first.family, "params": first.params, "trial": first.number, "metric": plan.metric}

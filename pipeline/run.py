@@ -182,6 +182,7 @@ def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Worksp
     evaluation["ensemble"] = members.weighed
     if schedule.timed:
         evaluation["realised"] = realised(schedule)
+    evaluation["selection"] = results.selection(data, single, space)
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
         best, whole = single.tallies[0], replace(data, table=space.get("table"))

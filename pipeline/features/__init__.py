@@ -54,7 +54,8 @@ class StepFacts:
     `keeps` says that a column is still there under its name afterwards, perhaps beside others; one-hot columns are not.
     `drops` is what happens to the columns that it is given ("chosen") or to all others ("others"). `names(params)` are
     the columns that a derive step adds, with their kinds, and `wants(params)` the columns it reads, where its "column"
-    parameters do not say it, which `renames(params, names)` puts others in the place of. `onnx` says whether what it does can be written as ONNX.
+    parameters do not say it, which `renames(params, names)` puts others in the place of. `selects` says that a matrix
+    step chooses columns, `onnx` that what a step does can be written as ONNX.
     """
 
     kinds: tuple[Kind, ...] = ()
@@ -63,6 +64,7 @@ class StepFacts:
     phase: Phase = "columns"
     keeps: bool = True
     drops: Literal["", "chosen", "others"] = ""
+    selects: bool = False
     onnx: bool = False
     names: Callable[[dict], dict[str, Kind]] | None = None
     wants: Callable[[dict], Wanted] | None = None
@@ -106,6 +108,7 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
     geography,
     groups,
     impute,
+    matrix,
     numbers,
     scale,
     text,
@@ -113,10 +116,11 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
 from pipeline.features.auto import recipe  # noqa: E402
 from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
+from pipeline.features.stability import stability  # noqa: E402
 from pipeline.features.templates import Recipe  # noqa: E402
 from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
     "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out",
-    "preview", "problems", "recipe", "rows_to_keep", "step", "trace",
+    "preview", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
 ]  # fmt: skip
