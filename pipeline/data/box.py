@@ -22,7 +22,10 @@ from pipeline.data.report import ImportReport, Limits, Log, ReadOptions
 from pipeline.data.schema import Schema
 from pipeline.errors import FileRefused, TrainyardError, Unreadable
 
-JOB, TABLE, ANSWER = "job.json", "table.parquet", "answer.json"
+JOB, TABLE, HEAD, SAMPLE, ANSWER = "job.json", "table.parquet", "head.parquet", "sample.parquet", "answer.json"
+SMALLEST_FAST = 4 << 20  # bytes; below this the careful path is quick enough
+# What the careful path may say of a probe for the fast path to be taken; the last two it finds again itself.
+_HARMLESS = {"renamed": True, "nested": True, "binary": False, "unparsable": False, "ambiguous_date": False}
 _MOST_MEMORY_SHARE = 0.8
 
 
@@ -38,13 +41,15 @@ class Job(BaseModel):
 
 
 class Answer(BaseModel):
-    """What came of it: a report and a schema, or the headers when every cell was asked for as text, or an error by its class name."""
+    """What came of it: a report, with a schema and the content hash, or with the headers when every cell was asked for as text; or an
+    error by its class name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     report: ImportReport | None = None
     table_schema: Schema | None = None
     headers: list[str] | None = None
+    content: str | None = None
     error: str | None = None
     message: str = ""
     hint: str = ""
@@ -101,27 +106,80 @@ def _unexpected(job: Job, error: Exception) -> Answer:
 
 
 def _parse(job: Job, folder: Path) -> Answer:
-    import pyarrow.parquet as parquet
+    kind = formats.detect(Path(job.path), job.name)
+    path = _unpacked(kind, job, folder)
+    answer = _fast(kind, path, job, folder) if job.types else None
+    return answer or _kept(*_careful(kind, path, job, folder), folder)
 
+
+def _careful(kind: formats.Format, path: Path, job: Job, folder: Path) -> tuple[Any, Schema | None, ImportReport, list[str]]:
     from pipeline.data.rows import unique_names
 
     log = Log()
-    kind = formats.detect(Path(job.path), job.name)
-    parsed = _read(kind, job, folder, log)
+    parsed = _read(kind, path, job, folder, log)
     formats.check_shape(parsed.table.num_rows, parsed.table.num_columns, job.name, job.options.limits)
     names, renamed = unique_names(parsed.headers)
     renamed = renamed if job.types else {}  # as text, the names too are those of the file
     _note_renamed(renamed, log)
-    table, schema = _typed(parsed.table.rename_columns(names), renamed, job, log)
-    parquet.write_table(table, folder / TABLE, compression="none")
-    shape = {"rows": table.num_rows, "columns": len(names)}
+    frame, schema = _typed(parsed.table.rename_columns(names), renamed, job, log)
+    shape = {"rows": len(frame), "columns": len(names)}
     report = ImportReport(problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, **shape, **parsed.facts)
-    return Answer(report=report, table_schema=schema, headers=None if job.types else parsed.headers)
+    return frame, schema, report, parsed.headers
 
 
-def _read(kind: formats.Format, job: Job, folder: Path, log: Log) -> Any:
+def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list[str], folder: Path) -> Answer:
+    """The table as Parquet in `folder`, beside it the first rows and a sample."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    from pipeline.data.hashing import content_hash
+    from pipeline.data.sampling import HEAD_ROWS, sampled
+
+    parts = {TABLE: frame} if schema is None else {TABLE: frame, HEAD: frame.head(HEAD_ROWS), SAMPLE: sampled(frame)}
+    for name, part in parts.items():
+        parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), folder / name)
+    if schema is None:
+        return Answer(report=report, headers=headers)
+    return Answer(report=report, table_schema=schema, content=content_hash(frame, schema))
+
+
+def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | None:
+    """The answer of the fast path; None where the careful one has to look."""
+    if kind.kind not in ("csv", "parquet") or path.stat().st_size < SMALLEST_FAST:
+        return None
+    import pyarrow.parquet as parquet
+
+    from pipeline.data import fast, sources
+
+    probe = folder / f"probe{kind.suffix}"
+    source = sources.opened(kind.kind, path, job, probe)
+    if source is None:
+        return None
+    frame, schema, report, _ = _careful(formats.Format(kind.kind, False, kind.suffix), probe, job, folder)
+    if any(problem.kind not in _HARMLESS for problem in report.problems) or not source.suits(report):
+        return None
+    made = fast.made(source, frame, schema, folder / TABLE, job.name, job.options.limits)
+    if made is None:
+        return None
+    for name, part in ((HEAD, made.head), (SAMPLE, made.sample)):
+        parquet.write_table(part, folder / name)
+    return Answer(report=_report(report, made), table_schema=made.schema, content=made.content)
+
+
+def _report(probe: ImportReport, made: Any) -> ImportReport:
+    """What the probe said of the file, and the pass over all of it of its cells."""
+    log = Log()
+    for problem in probe.problems:
+        if problem.kind not in ("unparsable", "ambiguous_date"):
+            log.add(problem.kind, problem.message, problem.line, exact=_HARMLESS[problem.kind])
+    for note in made.notes:
+        log.add(note.kind, note.message)
+    return probe.model_copy(update={"problems": log.problems(), "exact": log.exact, "rows": made.schema.rows})
+
+
+def _read(kind: formats.Format, path: Path, job: Job, folder: Path, log: Log) -> Any:
     """The right reader for the format; each is imported only when it is needed."""
-    path, name, options = _unpacked(kind, job, folder), job.name, job.options
+    name, options = job.name, job.options
     if kind.kind in formats.TEXT:
         return _read_text(kind, path, folder, job, log)
     if kind.kind in ("parquet", "feather"):
@@ -169,19 +227,16 @@ def _note_renamed(renamed: dict[str, str], log: Log) -> None:
 
 def _typed(table: Any, renamed: dict[str, str], job: Job, log: Log) -> tuple[Any, Schema | None]:
     """The table as it will be handed over: typed with its schema, or every cell as text."""
-    import pyarrow as pa
-
     from pipeline.data import cells
     from pipeline.data.types import infer_with_notes
 
     frame = table.to_pandas(types_mapper=nullable)
     if not job.types:
-        frame = frame.apply(cells.as_text) if len(frame.columns) else frame
-        return pa.Table.from_pandas(frame, preserve_index=False), None
+        return frame.apply(cells.as_text) if len(frame.columns) else frame, None
     typed, schema, notes = infer_with_notes(frame, renamed)
     for note in notes:
         log.add(note.kind, note.message)
-    return pa.Table.from_pandas(typed, preserve_index=False), schema
+    return typed, schema
 
 
 def nullable(kind: Any) -> Any:

@@ -51,6 +51,22 @@ class Distinct:
         return out
 
 
+class Counted(Distinct):
+    """Distinct texts of which only is known how often each occurs; there are no rows to spread values over."""
+
+    def __init__(self, texts: pd.Series, counts: np.ndarray) -> None:
+        known = texts.isin(MISSING).to_numpy()
+        super().__init__(counts[~known], texts[~known].reset_index(drop=True))
+
+    @property
+    def counts(self) -> np.ndarray:
+        return self.codes
+
+    @property
+    def known(self) -> int:
+        return int(self.codes.sum())
+
+
 def distinct(series: pd.Series) -> Distinct:
     """The distinct texts of a `str` column, blanks around them gone, missing marks (NA, null …) counted as missing."""
     codes, uniques = pd.factorize(series)

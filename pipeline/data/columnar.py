@@ -25,18 +25,23 @@ def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Lo
         ) from error
     if not table.num_rows or not table.num_columns:
         raise Unreadable(f"{name} has {table.num_columns} columns and no rows.", "Upload a table with at least one row.")
-    columns = [_plain(column, str(header), log) for column, header in zip(table.columns, table.column_names, strict=True)]
+    columns = [as_plain(column, str(header), log) for column, header in zip(table.columns, table.column_names, strict=True)]
     return Parsed(pa.table(columns, names=[str(i) for i in range(len(columns))]), list(map(str, table.column_names)))
 
 
 def _parquet(path: Path, name: str, options: ReadOptions) -> pa.Table:
+    return opened_parquet(path, name, options).read()
+
+
+def opened_parquet(path: Path, name: str, options: ReadOptions) -> Any:
+    """The file, its footer read and found to state no more than may be read."""
     import pyarrow.parquet as parquet
 
     file = parquet.ParquetFile(path)
     meta = file.metadata
     check_shape(meta.num_rows, meta.num_columns, name, options.limits)
     check_expansion(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)), 1 << 62, name, options.limits)
-    return file.read()
+    return file
 
 
 def _feather(path: Path, name: str, options: ReadOptions) -> pa.Table:
@@ -51,13 +56,13 @@ def _feather(path: Path, name: str, options: ReadOptions) -> pa.Table:
         return pa.Table.from_batches(batches, file.schema)
 
 
-def _plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:
+def as_plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:
     """A column of a type that a table has: dictionaries decoded, decimals and nested values as text."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         column, kind = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type), kind.storage_type
     if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type), header, log)
+        return as_plain(column.cast(kind.value_type), header, log)
     if pa.types.is_nested(kind):
         log.add("nested", f"The column {header!r} holds lists or objects; they were kept as JSON text.", exact=True)
         return _texts(column, lambda value: json.dumps(value, ensure_ascii=False, default=str))

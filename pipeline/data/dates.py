@@ -9,6 +9,7 @@ import pandas as pd
 
 ISO = "ISO8601"
 _SAMPLE = 1000
+_FEW = 50
 _MOST_FORMATS = 4
 _LEAST_SHARE = 0.95
 _DAYS = (
@@ -46,7 +47,12 @@ def decide(texts: pd.Series, counts: np.ndarray) -> tuple[str, bool] | None:
 
 def _choose(sample: pd.Series) -> list[str]:
     """Greedily: the format that reads the most, then the one that reads the most of the rest, up to four."""
+    if _parse_one(sample, ISO).notna().all():
+        return [ISO]
     candidates = _candidates(sample)
+    few = sample.iloc[:: max(1, len(sample) // _FEW)]
+    if not any(_parse_one(few, fmt).notna().any() for fmt in candidates):
+        return []  # nearly all would have to be dates
     rest, chosen = sample, []
     while len(rest) and len(chosen) < _MOST_FORMATS:
         read = {fmt: _parse_one(rest, fmt).notna() for fmt in candidates}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from pipeline import errors
-from pipeline.data.box import ANSWER, JOB, TABLE, Answer, Job
+from pipeline.data.box import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
 from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable
@@ -57,16 +59,53 @@ def in_box(
     on_start: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, Schema | None, ImportReport]:
     """Parse in a child process under the limits of `options`. `on_start` is told the process id of the child."""
+    with boxed(path, types=types, name=name, options=options, on_start=on_start) as found:
+        return _table(found.table, found.headers), found.schema, found.report
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """What the child left: Parquet files, which belong to whoever moves them away before the `with` block ends.
+
+    `head` has the first rows and `sample` evenly spread ones; `content` is the content hash. `headers` are there when
+    every cell was asked for as text.
+    """
+
+    schema: Schema | None
+    report: ImportReport
+    content: str
+    headers: list[str] | None
+    table: Path
+    head: Path
+    sample: Path
+
+
+@contextlib.contextmanager
+def boxed(
+    path: Path | str,
+    *,
+    types: bool = True,
+    name: str | None = None,
+    options: ReadOptions = _DEFAULTS,
+    within: Path | None = None,
+    on_start: Callable[[int], None] | None = None,
+) -> Iterator[Boxed]:
+    """Parse in a child process under the limits of `options`, and leave the table on disk: this process never holds it.
+
+    `within` is the folder where the child may write, the system's for temporary files when it is None.
+    """
     path = Path(path)
     name = name or path.name
     _check_size(path, name, options)
-    folder = Path(tempfile.mkdtemp(prefix="trainyard-box-"))
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-box-", dir=within))
     try:
         job = Job(path=str(path.resolve()), name=name, types=types, options=options)
         (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
         _run(folder, job, on_start)
         answer = _answer(folder, name)
-        return _table(folder, answer), answer.table_schema, answer.report or ImportReport()
+        report = answer.report or ImportReport()
+        paths = (folder / TABLE, folder / HEAD, folder / SAMPLE)
+        yield Boxed(answer.table_schema, report, answer.content or "", answer.headers, *paths)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,6 +151,9 @@ def _environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
+        # Memory that was given back is kept for the next block: asking the system for it again costs more than filling it.
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 26),
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
         "TMPDIR": str(folder),
     }
 
@@ -154,11 +196,11 @@ def _answer(folder: Path, name: str) -> Answer:
     raise kind(answer.message, answer.hint)
 
 
-def _table(folder: Path, answer: Answer) -> pd.DataFrame:
+def _table(path: Path, headers: list[str] | None) -> pd.DataFrame:
     """The table that the box wrote, with the types that it had there (pandas keeps them in the file)."""
     import pandas as pd
 
-    table = pd.read_parquet(folder / TABLE, engine="pyarrow")
-    if answer.headers is not None:
-        table.columns = pd.Index(answer.headers)
+    table = pd.read_parquet(path, engine="pyarrow")
+    if headers is not None:
+        table.columns = pd.Index(headers)
     return table

@@ -110,7 +110,11 @@ def _rule(name: str, series: pd.Series) -> tuple[Column, bool]:
         if native:
             return native, False
         series = cells.as_text(series)
-    seen = cells.distinct(series)
+    return decided(name, cells.distinct(series))
+
+
+def decided(name: str, seen: cells.Distinct) -> tuple[Column, bool]:
+    """How to read a column of those texts, and whether its dates could be read in two ways."""
     if not seen.known:
         return Column(name=name, kind="categorical", dtype="str", reason="has no value"), False
     words = cells.boolean_words(seen.texts)
@@ -122,7 +126,7 @@ def _rule(name: str, series: pd.Series) -> tuple[Column, bool]:
     dated = None if too_large else dates.decide(seen.texts, seen.counts)
     if dated:
         return Column(name=name, kind="datetime", dtype="datetime", date_format=dated[0]), dated[1]
-    return _text_rule(name, seen, too_large), False
+    return text_rule(name, seen, too_large, unique=len(seen.texts), known=seen.known), False
 
 
 def _native_rule(name: str, series: pd.Series) -> Column | None:
@@ -154,16 +158,26 @@ def _number_rule(name: str, seen: cells.Distinct) -> tuple[Column | None, bool]:
     return Column(name=name, kind="numeric", dtype=dtype, decimal=mark), False
 
 
-def _text_rule(name: str, seen: cells.Distinct, too_large: bool) -> Column:
-    """id: all different single tokens. text: long, or mostly different, strings of several words. Otherwise categorical."""
-    counts, known, unique = seen.counts, seen.known, len(seen.texts)
+def surely_text(seen: cells.Distinct) -> bool:
+    """Whether a column of which those texts are a sample cannot turn out as numbers, dates or truth values: it is nowhere near."""
+    if cells.has_codes(seen.texts):
+        return True
+    plain = cells.plain_numbers(seen.texts, cells.decimal_mark(seen.texts))
+    return cells.too_large(plain) or seen.counts[plain.notna().to_numpy()].sum() < 0.8 * seen.known
+
+
+def text_rule(name: str, seen: cells.Distinct, too_large: bool, *, unique: int, known: int) -> Column:
+    """id: all different single tokens. text: long, or mostly different, strings of several words. Otherwise categorical.
+
+    `unique` and `known` count all of the column; `seen` may be a sample of it.
+    """
     words = seen.texts.str.count(r"\S+").to_numpy()
     several = (words > 1).mean()
     kind: Kind = "categorical"
     reason = "whole numbers too large to compute with exactly" if too_large else ""
     if unique == known >= _FEW and several < 0.05:
         kind, reason = "id", reason or "a different single word in every row"
-    elif unique > 0.5 * known and (words * counts).sum() >= 5 * known and unique >= _FEW:
+    elif unique > 0.5 * known and (words * seen.counts).sum() >= 5 * seen.known and unique >= _FEW:
         kind, reason = "text", "free text of five words or more"
     elif unique >= max(_FEW, 0.9 * known) and several > 0.5:
         kind, reason = "text", "several words, different in nearly every row"
@@ -173,16 +187,20 @@ def _text_rule(name: str, seen: cells.Distinct, too_large: bool) -> Column:
 
 
 def _row_number(name: str, values: pd.Series) -> str:
-    """Why a column of distinct whole numbers only counts the rows, or "" when it does not."""
-    if len(values) < _FEW or values.isna().any() or not values.is_unique:
+    if values.isna().any() or not values.is_unique:
+        return ""
+    numbers = values.to_numpy(dtype=np.int64)
+    return row_number(name, len(values), numbers[0] if len(numbers) else None, bool((np.diff(numbers) == 1).all()))
+
+
+def row_number(name: str, rows: int, first: int | None, counting: bool) -> str:
+    """Why a column of distinct whole numbers only counts the rows, or "" when it does not. `counting`: each is one more than the last."""
+    if rows < _FEW:
         return ""
     spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace(" ", "_").replace("-", "_").replace(".", "_")
     if _ROW_NAME.search(spelled):
         return "a different whole number in every row, named like an identifier"
-    numbers = values.to_numpy(dtype=np.int64)
-    if numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
-        return "counts the rows"
-    return ""
+    return "counts the rows" if first in (0, 1) and counting else ""
 
 
 def _described(rule: Column, values: pd.Series, bad: int, source: str) -> Column:

@@ -51,7 +51,7 @@ class Artifacts:
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database = database
-        self._objects, self._tmp = home / "objects", home / "tmp"
+        self._objects, self.tmp = home / "objects", home / "tmp"
 
     def put(self, value: Any, format: Format | None = None) -> str:
         """Store a value and return its SHA-256. Bytes and files are taken as they are, already in that format."""
@@ -63,20 +63,33 @@ class Artifacts:
     def publish(self, value: Any, format: Format | None = None) -> Published:
         """Write the file and move it to its place; `name` makes it visible. Raises StoreError when the disk is full."""
         format = format or format_of(value)
-        handle, path = tempfile.mkstemp(dir=self._tmp)
+        handle, path = tempfile.mkstemp(dir=self.tmp)
         tmp = Path(path)
         try:
             with os.fdopen(handle, "w+b") as file:
                 _encode(value, format, file)
-                file.flush()
-                os.fsync(file.fileno())
-                file.seek(0)
-                sha, size = hashlib.file_digest(file, "sha256").hexdigest(), tmp.stat().st_size
-            self._move(tmp, self._path(sha))
+                return self._settle(file, tmp, format)
         except OSError as error:
-            raise _disk_error(error, self._tmp) from error
+            raise _disk_error(error, self.tmp) from error
         finally:
             tmp.unlink(missing_ok=True)
+
+    def adopt(self, path: Path, format: Format) -> Published:
+        """Take in a complete file from below `tmp` by moving it: however large it is, nothing is copied or held in memory."""
+        try:
+            path.chmod(0o600)
+            with path.open("r+b") as file:
+                return self._settle(file, path, format)
+        except OSError as error:
+            raise _disk_error(error, self.tmp) from error
+
+    def _settle(self, file: BinaryIO, tmp: Path, format: Format) -> Published:
+        """Flush a written file to disk and move it to the place that its SHA-256 names."""
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        sha, size = hashlib.file_digest(file, "sha256").hexdigest(), tmp.stat().st_size
+        self._move(tmp, self._path(sha))
         return Published(sha, format, size)
 
     def name(self, session: Session, published: Published) -> str:
@@ -123,7 +136,7 @@ class Artifacts:
         """
         with self._database.write() as session:
             named = set(session.exec(select(ArtifactRow.sha)))
-            files = [*self._tmp.iterdir(), *(path for path in self._objects.glob("*/*") if path.name not in named)]
+            files = [*self.tmp.iterdir(), *(path for path in self._objects.glob("*/*") if path.name not in named)]
             orphans = [path for path in files if _age(path) > grace]
             for path in orphans:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -265,7 +278,9 @@ def _version(package: str) -> str:
 
 
 def _other_versions(wrote: dict[str, str]) -> str:
-    changed = [f"{package} {version} (here: {_version(package) or 'none'})" for package, version in wrote.items() if _version(package) != version]
+    changed = [
+        f"{package} {version} (here: {_version(package) or 'none'})" for package, version in wrote.items() if _version(package) != version
+    ]
     return f"It was written with {', '.join(changed)}: install these, or train again." if changed else "Train again to replace it."
 
 
@@ -276,7 +291,9 @@ def _damage(sha: str, why: str) -> DamagedArtifact:
 def _disk_error(error: OSError, folder: Path) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(folder).free
-        return StoreError(f"The disk is full: {free / 1e6:,.0f} MB are free.", "Free some space and try again; nothing that was stored is lost.")
+        return StoreError(
+            f"The disk is full: {free / 1e6:,.0f} MB are free.", "Free some space and try again; nothing that was stored is lost."
+        )
     return StoreError(f"A file could not be written: {error}.", f"Check the folder {str(folder.parent)!r}.")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -15,7 +16,10 @@ from pipeline.errors import NotFound
 from pipeline.store.artifacts import Artifacts
 from pipeline.store.engine import Database
 from pipeline.store.records import Dataset, checked_name, plain
-from pipeline.store.rows import DatasetRow, QualityRow, to_dataset
+from pipeline.store.rows import BesideRow, DatasetRow, QualityRow, to_dataset
+
+if TYPE_CHECKING:
+    from pipeline.data.reader import Boxed
 
 
 class Datasets:
@@ -25,39 +29,56 @@ class Datasets:
         self._database, self._artifacts = database, artifacts
 
     def add(self, name: str, path: Path, file_name: str | None) -> Dataset:
-        """Read the file in the box and keep its table. The same content under the same name is the same version."""
-        from pipeline.data import content_hash, load
+        """Read the file in the box and keep what it leaves. The same content under the same name is the same version.
+
+        The table goes from the box to its place on disk and never through this process.
+        """
+        from pipeline.data.reader import boxed
 
         checked_name("dataset", name)
         file_name = checked_name("file", file_name or path.name)
-        table, schema, report = load(path, name=file_name)
-        sha256 = content_hash(table, schema)
-        known = self._equal(name, sha256)
-        if known:
-            return known
-        file_sha256 = _file_hash(path)
-        published = self._artifacts.publish(table, "parquet")
+        with ThreadPoolExecutor(1) as beside:
+            hashed = beside.submit(_file_hash, path)  # on another core, while the box reads
+            with boxed(path, name=file_name, within=self._artifacts.tmp) as found:
+                known = self._equal(name, found.content)
+                return known or self._keep(name, file_name, found, hashed.result())
+
+    def _keep(self, name: str, file_name: str, found: Boxed, file_sha256: str) -> Dataset:
+        assert found.schema is not None
+        table, head, sample = (self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample))
         with self._database.write() as session:
-            row = _equal_row(session, name, sha256)
+            row = _equal_row(session, name, found.content)
             if row is None:
                 row = DatasetRow(
-                    id=secrets.token_hex(6), name=name, version=_next_version(session, name), sha256=sha256, file_sha256=file_sha256,
-                    file_name=file_name, table_sha=self._artifacts.name(session, published), data_schema=schema.model_dump_json(),
-                    report=report.model_dump_json(), rows=len(table), columns=len(schema.columns), created=time.time(),
+                    id=secrets.token_hex(6), name=name, version=_next_version(session, name), sha256=found.content, file_sha256=file_sha256,
+                    file_name=file_name, table_sha=self._artifacts.name(session, table), data_schema=found.schema.model_dump_json(),
+                    report=found.report.model_dump_json(), rows=found.schema.rows, columns=len(found.schema.columns), created=time.time(),
                 )  # fmt: skip
                 session.add(row)
-        return to_dataset(row, self._artifacts.load)
+                session.flush()
+                for kind, part in (("head", head), ("sample", sample)):
+                    session.add(BesideRow(dataset_id=row.id, kind=kind, artifact=self._artifacts.name(session, part)))
+        return self._dataset(row)
+
+    def _dataset(self, row: DatasetRow) -> Dataset:
+        return to_dataset(row, self._artifacts.load, self._beside)
+
+    def _beside(self, dataset_id: str, kind: str) -> Any:
+        """What is kept beside a table under that name; None when nothing is."""
+        with self._database.read() as session:
+            row = session.get(BesideRow, (dataset_id, kind))
+        return self._artifacts.load(row.artifact) if row and row.artifact else row and row.value
 
     def get(self, dataset_id: str) -> Dataset:
         with self._database.read() as session:
-            return to_dataset(dataset_row(session, dataset_id), self._artifacts.load)
+            return self._dataset(dataset_row(session, dataset_id))
 
     def listed(self, name: str | None) -> list[Dataset]:
         query = select(DatasetRow).order_by(col(DatasetRow.seq).desc())
         if name is not None:
             query = query.where(DatasetRow.name == name)
         with self._database.read() as session:
-            return [to_dataset(row, self._artifacts.load) for row in session.exec(query)]
+            return [self._dataset(row) for row in session.exec(query)]
 
     def save_quality(self, dataset_id: str, target: str | None, report: dict[str, Any]) -> None:
         with self._database.write() as session:
@@ -72,7 +93,7 @@ class Datasets:
     def _equal(self, name: str, sha256: str) -> Dataset | None:
         with self._database.read() as session:
             row = _equal_row(session, name, sha256)
-            return to_dataset(row, self._artifacts.load) if row else None
+            return self._dataset(row) if row else None
 
 
 def _key(target: str | None) -> str:

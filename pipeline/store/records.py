@@ -43,6 +43,19 @@ class Dataset:
     columns: int
     created: datetime
     _read: Callable[[], pd.DataFrame] = field(repr=False, compare=False)
+    _beside: Callable[[str], Any] = field(repr=False, compare=False)
+
+    def head(self) -> pd.DataFrame:
+        """The first 2,000 rows, read without the others."""
+        found = self._beside("head")
+        return self.table().head(2000) if found is None else found
+
+    def sample(self) -> pd.DataFrame:
+        """Evenly spread rows, 50,000 to 100,000 of a larger table, numbered anew; all rows of a smaller one."""
+        from pipeline.data.sampling import sampled
+
+        found = self._beside("sample")
+        return sampled(self.table()) if found is None else found
 
     def table(self) -> pd.DataFrame:
         """The rows, shape (rows, columns), read from disk and verified at each call. Raises DamagedArtifact."""
@@ -187,9 +200,7 @@ def _unwrapped(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, PurePath):
         return str(value)
-    raise StoreError(
-        f"A {type(value).__name__} cannot be stored as JSON.", "Store it as an artifact, or turn it into numbers and text."
-    )
+    raise StoreError(f"A {type(value).__name__} cannot be stored as JSON.", "Store it as an artifact, or turn it into numbers and text.")
 
 
 def checked_name(what: str, name: str) -> str:

@@ -59,6 +59,16 @@ class DatasetRow(Row, table=True):
     created: float
 
 
+class BesideRow(Row, table=True):
+    """What is kept beside a dataset: some of its rows (an artifact), what was computed of it, or what it was made of (values)."""
+
+    __tablename__ = "beside"
+    dataset_id: str = Field(primary_key=True, foreign_key="dataset.id")
+    kind: str = Field(primary_key=True)
+    artifact: str | None = Field(default=None, foreign_key="artifact.sha")
+    value: dict | None = Field(default=None, sa_type=JSON)
+
+
 class DraftRow(Row, table=True):
     __tablename__ = "draft"
     dataset_id: str = Field(primary_key=True, foreign_key="dataset.id")
@@ -231,10 +241,11 @@ def _report(text: str) -> Any:
     return ImportReport.model_validate_json(text)
 
 
-def to_dataset(row: DatasetRow, read: Callable[[str], pd.DataFrame]) -> Dataset:
-    sha = row.table_sha
+def to_dataset(row: DatasetRow, read: Callable[[str], pd.DataFrame], beside: Callable[[str, str], Any]) -> Dataset:
+    sha, own = row.table_sha, row.id
     same = {name: getattr(row, name) for name in ("id", "name", "version", "sha256", "file_sha256", "file_name", "rows", "columns")}
-    return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created), _read=lambda: read(sha))
+    return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created),
+                   _read=lambda: read(sha), _beside=lambda kind: beside(own, kind))  # fmt: skip
 
 
 def to_template(row: TemplateRow) -> Template:

@@ -28,4 +28,4 @@ def _read(path, types, name, options):
         answer = box.answered(box.Job(path=str(path), name=name, types=types, options=options), Path(folder))
         if answer.error:
             raise getattr(errors, answer.error)(answer.message, answer.hint)
-        return reader._table(Path(folder), answer), answer.table_schema, answer.report
+        return reader._table(Path(folder) / box.TABLE, answer.headers), answer.table_schema, answer.report

@@ -1,0 +1,102 @@
+"""How many different values there are in a column that is too long to be held at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+MOST_KEPT = 1 << 16
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_OTHER = np.uint64(0xBF58476D1CE4E5B9)
+_SHIFT = np.uint64(31)
+_KEEP = (1 << np.arange(0, 72, 8, dtype=object)) - 1
+_MASKS = np.array([int(mask) & (2**64 - 1) for mask in _KEEP], dtype=np.uint64)  # the first n bytes of a word
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """64-bit words scattered evenly; different words stay different."""
+    words = values.view(np.uint64) * _ODD
+    words ^= words >> _SHIFT
+    words *= _OTHER
+    words ^= words >> _SHIFT
+    return words
+
+
+class Different:
+    """Counts different 64-bit words: exactly up to 65,000 of them, then on an evenly chosen part, within about one percent.
+
+    A word belongs to the part when its scattered form begins with `level` zero bits (adaptive sampling, Wegman 1984).
+    """
+
+    def __init__(self) -> None:
+        self.level = 0
+        self._kept = np.array([], dtype=np.uint64)
+        self._more: list[np.ndarray] = []
+
+    def part(self, scattered: np.ndarray) -> np.ndarray:
+        """The words of one piece that belong to the part, each once; may run in any thread."""
+        return _once(_chosen(scattered, self.level))
+
+    def add(self, part: np.ndarray) -> None:
+        """Take in what `part` made."""
+        self._more.append(part)
+        if sum(map(len, self._more)) > MOST_KEPT:
+            self._settle()
+
+    @property
+    def exact(self) -> bool:
+        return self.level == 0
+
+    @property
+    def count(self) -> int:
+        self._settle()
+        return len(self._kept) << self.level
+
+    def _settle(self) -> None:
+        self._kept = _once(_chosen(np.concatenate([self._kept, *self._more]), self.level))
+        self._more = []
+        while len(self._kept) > MOST_KEPT:
+            self.level += 1
+            self._kept = _chosen(self._kept, self.level)
+
+
+def _chosen(scattered: np.ndarray, level: int) -> np.ndarray:
+    return scattered[scattered >> np.uint64(64 - level) == 0] if level else scattered
+
+
+def _once(words: np.ndarray) -> np.ndarray:
+    words = np.sort(words)
+    first = np.ones(len(words), dtype=bool)
+    np.not_equal(words[1:], words[:-1], out=first[1:])
+    return words[first]
+
+
+def places(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bytes of a column of texts, where each text begins, and how long it is. A missing text has no length."""
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    content = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
+    return content, ends[:-1], np.diff(ends)
+
+
+def scattered_texts(texts: pa.StringArray) -> np.ndarray:
+    """A scattered 64-bit word per text, the same for equal texts; different ones share a word once in 2^64 pairs."""
+    content, starts, lengths = places(texts)
+    words = np.zeros(len(content) // 8 + 3, dtype=np.uint64)
+    words.view(np.uint8)[: len(content)] = content
+    seen = mixed(lengths.astype(np.uint64))
+    todo, at, left = slice(None), starts.astype(np.int64), lengths
+    while len(left) and left.max() > 0:
+        mixture = mixed(seen[todo] ^ (_word(words, at) & _MASKS[np.minimum(left, 8)]))
+        seen[todo] = mixture
+        longer = np.flatnonzero(left > 8)
+        todo = longer if isinstance(todo, slice) else todo[longer]
+        at, left = at[longer] + 8, left[longer] - 8
+    return seen
+
+
+def _word(words: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The eight bytes from each position on."""
+    place, shift = at >> 3, ((at & 7) << 3).astype(np.uint64)
+    low, high = words[place] >> shift, words[place + 1]
+    return low | np.where(shift > 0, high << (np.uint64(64) - np.maximum(shift, np.uint64(1))), np.uint64(0))

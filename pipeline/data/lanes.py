@@ -1,0 +1,356 @@
+"""One column on the fast path: how a piece of it becomes values, and what is learned on the way.
+
+A lane does in Arrow what `types` does in pandas, for columns that a sample shows to be plain: whole numbers, decimal numbers,
+ISO dates, yes and no, texts. `read` may run in any thread; `add` is called in the order of the file. A cell that the lane cannot
+read exactly as `types` would raises Misfit, which names the way that can.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data import cells, dates, types
+from pipeline.data.counting import Different, mixed, places, scattered_texts
+from pipeline.data.schema import Column
+
+FEW_TEXTS = 20_000  # up to here the different texts of a column are counted one by one
+_FEW_IN_A_PIECE = 5_000
+_EARLIEST, _LATEST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
+_DIGITS = np.uint8(10)
+# What a lane knows of a rule; a rule that says anything else (a decimal comma, say) needs the careful path.
+_SEEN = {"missing": 0, "unique": 0, "minimum": None, "maximum": None, "levels": ()}
+_KNOWN = {*_SEEN, "name", "kind", "dtype", "source", "reason", "date_format", "true_values", "false_values"}
+
+
+class Misfit(Exception):
+    """A column is not what the sample showed. `way` is "float", or "whole": all of it has to be looked at together."""
+
+    def __init__(self, position: int, way: str) -> None:
+        super().__init__(f"column {position} must be read as {way}")
+        self.position, self.way = position, way
+
+
+@dataclass
+class Piece:
+    """A piece of a column: its values, and what was seen in them."""
+
+    values: pa.Array
+    missing: int
+    low: Any = None
+    high: Any = None
+    different: np.ndarray | None = None
+    counts: dict[str, int] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Lane:
+    """What all columns share. `rule` is how the column is read, learned from a sample; `column` is the rule with what was seen."""
+
+    type: pa.DataType
+
+    def __init__(self, position: int, rule: Column) -> None:
+        self.position, self.rule = position, rule
+        self.different = Different()
+        self.missing = self.rows = 0
+        self.low: Any = None
+        self.high: Any = None
+
+    def read(self, chunk: pa.Array) -> Piece:
+        raise NotImplementedError
+
+    def add(self, piece: Piece) -> None:
+        self.rows += len(piece.values)
+        self.missing += piece.missing
+        if piece.different is not None:
+            self.different.add(piece.different)
+        if piece.low is not None:
+            self.low = piece.low if self.low is None else min(self.low, piece.low)
+            self.high = piece.high if self.high is None else max(self.high, piece.high)
+
+    def column(self) -> Column:
+        known = self.rows - self.missing
+        return self.rule.model_copy(update={"missing": self.missing, "unique": min(self.different.count, known), **self._bounds()})
+
+    def _bounds(self) -> dict[str, Any]:
+        return {} if self.low is None else {"minimum": float(self.low), "maximum": float(self.high)}
+
+    def _misfit(self, way: str = "whole") -> Misfit:
+        return Misfit(self.position, way)
+
+    def _cast(self, chunk: pa.Array, kind: pa.DataType, way: str = "whole") -> pa.Array:
+        try:
+            return chunk.cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise self._misfit(way) from error
+
+    def _bits(self, values: np.ndarray, missing: int, array: pa.Array) -> np.ndarray:
+        if missing:
+            values = values[array.is_valid().to_numpy(zero_copy_only=False)]
+        return self.different.part(mixed(values))
+
+
+class Whole(Lane):
+    """Whole numbers up to 2^53."""
+
+    type = pa.int64()
+
+    def __init__(self, position: int, rule: Column) -> None:
+        super().__init__(position, rule)
+        self.rising, self.counting, self._last, self._first = True, True, None, None
+
+    def read(self, chunk: pa.Array) -> Piece:
+        if pa.types.is_string(chunk.type) and _has_codes(chunk, any_mark=True):
+            raise self._misfit()
+        array = self._cast(chunk, self.type, "float" if pa.types.is_string(chunk.type) else "whole")
+        missing, values = array.null_count, _values(array, np.int64)
+        ends = pc.min_max(array)
+        low, high = ends["min"].as_py(), ends["max"].as_py()
+        if low is not None and (low < -cells.LARGEST_EXACT or high > cells.LARGEST_EXACT):
+            raise self._misfit()
+        steps = np.diff(values) if not missing else None
+        facts = {"rising": steps is not None and bool((steps > 0).all()), "counting": steps is not None and bool((steps == 1).all()),
+                 "first": values[0] if len(values) else None, "last": values[-1] if len(values) else None}  # fmt: skip
+        return Piece(array, missing, low, high, self._bits(values, missing, array), facts=facts)
+
+    def add(self, piece: Piece) -> None:
+        super().add(piece)
+        first, last = piece.facts["first"], piece.facts["last"]
+        if first is None:
+            return
+        self.rising &= piece.facts["rising"] and (self._last is None or first > self._last)
+        self.counting &= piece.facts["counting"] and (self._last is None or first == self._last + 1)
+        self._first, self._last = first if self._first is None else self._first, last
+
+    def column(self) -> Column:
+        found = super().column()
+        if self.rising and not self.missing:
+            found = found.model_copy(update={"unique": self.rows})
+        exact = self.rising or self.different.exact
+        alone = not self.missing and found.unique >= (self.rows if exact else 0.98 * self.rows)
+        why = types.row_number(found.name, self.rows, self._first, self.rising and self.counting) if alone else ""
+        if why and not exact:
+            raise self._misfit()  # whether all are different must be known for certain here
+        return found.model_copy(update={"kind": "id", "reason": why}) if why else found
+
+
+class Real(Lane):
+    """Decimal numbers with a point."""
+
+    type = pa.float64()
+
+    def read(self, chunk: pa.Array) -> Piece:
+        text = pa.types.is_string(chunk.type)
+        if text and _has_codes(chunk):
+            raise self._misfit()
+        array = self._cast(chunk, self.type)
+        if not text and pc.any(pc.is_nan(array)).as_py():
+            array = pc.if_else(pc.is_nan(array), None, array)
+        values = _values(array, np.float64)
+        missing = array.null_count
+        known = values[array.is_valid().to_numpy(zero_copy_only=False)] if missing else values
+        low, high = (known.min(), known.max()) if len(known) else (None, None)
+        if low is not None and not (np.isfinite(low) and np.isfinite(high)):
+            raise self._misfit()
+        return Piece(array, missing, low, high, self.different.part(mixed(known + 0.0)))
+
+
+class Stamp(Lane):
+    """Dates and times as ISO 8601 writes them, without a zone."""
+
+    type = pa.timestamp("us")
+
+    def read(self, chunk: pa.Array) -> Piece:
+        array = self._cast(chunk, self.type)
+        values, missing = _values(array.cast(pa.int64()), np.int64), array.null_count
+        known = values[array.is_valid().to_numpy(zero_copy_only=False)] if missing else values
+        low, high = (int(known.min()), int(known.max())) if len(known) else (None, None)
+        if low is not None and not _EARLIEST <= low <= high <= _LATEST:
+            raise self._misfit()
+        return Piece(array, missing, low, high, self.different.part(mixed(known)))
+
+    def _bounds(self) -> dict[str, Any]:
+        if self.low is None:
+            return {}
+        return {"minimum": pd.Timestamp(self.low, unit="us").isoformat(), "maximum": pd.Timestamp(self.high, unit="us").isoformat()}
+
+
+class Words(Lane):
+    """Texts. While the different ones are few they are counted, and the rules see all of them; many are counted by their hashes."""
+
+    type = pa.string()
+
+    def __init__(self, position: int, rule: Column, sample: pd.Series) -> None:
+        super().__init__(position, rule)
+        self.counts: Counter[str] | None = Counter()
+        self._sample = sample
+
+    def read(self, chunk: pa.Array) -> Piece:
+        if not pa.types.is_string(chunk.type):
+            raise self._misfit()
+        if not self._few(chunk):
+            return self._read_many(chunk)
+        coded = chunk.dictionary_encode()
+        texts = coded.dictionary.to_pylist()
+        gone = [text.strip() in cells.MISSING for text in texts]
+        if any(gone):
+            kept = pa.array([None if lost else text for text, lost in zip(texts, gone, strict=True)], pa.string())
+            chunk = kept.take(coded.indices)
+        hits = np.bincount(coded.indices.drop_null().to_numpy(), minlength=len(texts))
+        counts = {text: int(n) for text, n, lost in zip(texts, hits, gone, strict=True) if not lost}
+        different = self.different.part(scattered_texts(pa.array(list(counts), pa.string())))
+        return Piece(chunk, chunk.null_count, different=different, counts=counts)
+
+    def _few(self, chunk: pa.Array) -> bool:
+        start = chunk.slice(0, 4 * _FEW_IN_A_PIECE)
+        return self.counts is not None and (len(start) <= _FEW_IN_A_PIECE or pc.count_distinct(start).as_py() <= _FEW_IN_A_PIECE)
+
+    def _read_many(self, chunk: pa.Array) -> Piece:
+        chunk = _without_marks(chunk)
+        known = chunk.drop_null() if chunk.null_count else chunk
+        return Piece(chunk, chunk.null_count, different=self.different.part(scattered_texts(known)))
+
+    def add(self, piece: Piece) -> None:
+        super().add(piece)
+        if self.counts is None or piece.counts is None or len(self.counts) > FEW_TEXTS:
+            self.counts = None
+        else:
+            self.counts.update(piece.counts)
+
+    def column(self) -> Column:
+        known = self.rows - self.missing
+        if self.counts is None:
+            return self._of_many(known)
+        rule, unsure = types.decided(self.rule.name, _seen(self.counts))
+        if rule.dtype != self.rule.dtype or unsure:
+            raise self._misfit()
+        facts: dict[str, Any] = {"missing": self.missing, "unique": len(self.counts), "source": self.rule.source}
+        if rule.kind in ("categorical", "boolean"):
+            facts["levels"] = self._levels()
+        return rule.model_copy(update=facts)
+
+    def _levels(self) -> tuple[str, ...]:
+        assert self.counts is not None
+        return tuple(text for text, _ in sorted(self.counts.items(), key=lambda one: -one[1])[: types.MOST_LEVELS])
+
+    def _of_many(self, known: int) -> Column:
+        """Judged by a sample, where the sample leaves no doubt, and by how many different texts there are."""
+        seen = cells.distinct(self._sample)
+        unique = min(self.different.count, known)
+        if not types.surely_text(seen) or (not self.different.exact and unique > 0.98 * known and not self._told_apart(unique, known)):
+            raise self._misfit()
+        rule = types.text_rule(self.rule.name, seen, cells.too_large(seen.texts), unique=unique, known=known)
+        facts: dict[str, Any] = {"missing": self.missing, "unique": unique, "source": self.rule.source}
+        if rule.kind == "categorical":
+            facts["levels"] = tuple(str(level) for level in self._sample.dropna().value_counts().index[: types.MOST_LEVELS])
+        return rule.model_copy(update=facts)
+
+    def _told_apart(self, unique: int, known: int) -> bool:
+        """Whether it makes no difference if really all texts are different: only single words may be identifiers."""
+        several = self._sample.dropna().str.contains(r"\S\s+\S", regex=True).mean()
+        return bool(several > 0.1)
+
+
+class Flags(Words):
+    """Yes and no, in the words of the file."""
+
+    type = pa.bool_()
+
+    def read(self, chunk: pa.Array) -> Piece:
+        if pa.types.is_boolean(chunk.type):
+            hits = {value: pc.sum(pc.equal(chunk, value)).as_py() or 0 for value in (True, False)}
+            return Piece(chunk, chunk.null_count, counts={str(value): n for value, n in hits.items() if n})
+        piece = super().read(chunk)
+        if piece.counts is None:
+            raise self._misfit()
+        coded = piece.values.dictionary_encode()
+        flags = cells.to_booleans(coded.dictionary.to_pandas(), self.rule.true_values, self.rule.false_values)
+        if np.isnan(flags).any():
+            raise self._misfit()
+        piece.values = pa.array(flags == 1).take(coded.indices)
+        return piece
+
+    def column(self) -> Column:
+        assert self.counts is not None
+        if not self.rule.true_values:  # they were truth values in the file
+            found, facts = self.rule, {"missing": self.missing, "unique": len(self.counts), "levels": self._levels()}
+            return found.model_copy(update=facts)
+        found = super().column()
+        yes = {word: str(word in found.true_values) for word in self.counts}
+        hits: Counter[str] = Counter()
+        for word, n in self.counts.items():
+            hits[yes[word]] += n
+        levels = tuple(level for level, _ in sorted(hits.items(), key=lambda one: -one[1]))
+        return found.model_copy(update={"unique": len(hits), "levels": levels})
+
+
+def lane(position: int, rule: Column, sample: pd.Series, way: str | None = None) -> Lane | None:
+    """The lane for a column that was read by that rule in the sample; None when it must be looked at as a whole."""
+    if way == "whole" or any(getattr(rule, name) != fact.default for name, fact in Column.model_fields.items() if name not in _KNOWN):
+        return None
+    if rule.dtype == "int":
+        return (
+            Real(position, rule.model_copy(update={"dtype": "float", "kind": "numeric", "reason": ""}))
+            if way == "float"
+            else Whole(position, _bare(rule))
+        )
+    if rule.dtype == "float":
+        return Real(position, _bare(rule))
+    if rule.dtype == "datetime":
+        return Stamp(position, _bare(rule)) if rule.date_format == dates.ISO else None
+    return (Flags if rule.dtype == "bool" else Words)(position, _bare(rule), sample)
+
+
+def _bare(rule: Column) -> Column:
+    """The rule without what was seen in the sample."""
+    return rule.model_copy(update=_SEEN | ({"kind": "numeric", "reason": ""} if rule.dtype == "int" else {}))
+
+
+def _values(array: pa.Array, kind: type) -> np.ndarray:
+    """All values, with whatever stands where one is missing."""
+    data = array.buffers()[1]
+    return np.frombuffer(data, dtype=kind)[array.offset : array.offset + len(array)] if data is not None else np.zeros(0, dtype=kind)
+
+
+def _has_codes(texts: pa.Array, any_mark: bool = False) -> bool:
+    """Whether a text begins with a zero before another digit (or, with `any_mark`, before anything), a sign before it or not."""
+    content, starts, lengths = places(texts)
+    if len(content) < 2:
+        return False
+    first, second = content.take(starts, mode="clip"), content.take(starts + 1, mode="clip")
+    long = lengths > 1
+    if (long & (first == 48) & (any_mark | (second - np.uint8(48) < _DIGITS))).any():
+        return True
+    signed = np.flatnonzero(long & ((first == 43) | (first == 45)) & (second == 48))
+    third = content.take(starts[signed] + 2, mode="clip")
+    return bool(((lengths[signed] > 2) & (third - np.uint8(48) < _DIGITS)).any())
+
+
+def _without_marks(texts: pa.Array) -> pa.Array:
+    """Marks for "missing" with blanks around them, which Arrow does not know, become missing."""
+    content, starts, lengths = places(texts)
+    if not len(content):
+        return texts
+    ends = (content.take(starts, mode="clip"), content.take(starts + np.maximum(lengths, 1) - 1, mode="clip"))
+    blank = [(end <= 32) | (end >= 128) for end in ends]  # a letter beyond ASCII may be a blank one
+    asked = np.flatnonzero((lengths > 0) & (blank[0] | blank[1]))
+    gone = asked[[text is not None and text.strip() in cells.MISSING for text in texts.take(pa.array(asked)).to_pylist()]]
+    if not len(gone):
+        return texts
+    mask = np.zeros(len(texts), dtype=bool)
+    mask[gone] = True
+    return pc.if_else(pa.array(mask), None, texts)
+
+
+def _seen(counts: Counter[str]) -> cells.Distinct:
+    """The different texts as the rules want them: stripped, each with a row as often as it occurs."""
+    stripped: Counter[str] = Counter()
+    for text, n in counts.items():
+        stripped[text.strip()] += n
+    return cells.Counted(pd.Series(list(stripped), dtype="str"), np.array(list(stripped.values()), dtype=np.int64))
