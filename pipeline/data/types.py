@@ -229,7 +229,8 @@ def _described(rule: Column, values: pd.Series, bad: int, source: str) -> Column
 
 def _read(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray, pd.Series]:
     """A column read by its rule: the values, the positions of the cells that could not be read, and the column as it came."""
-    series = series.reset_index(drop=True)
+    if not (isinstance(series.index, pd.RangeIndex) and series.index.equals(pd.RangeIndex(len(series)))):
+        series = series.reset_index(drop=True)
     native = _read_native(series, rule)
     if native is not None:
         values, bad = native
@@ -247,19 +248,19 @@ def _read_native(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray
         stamps = series.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(kind, "tz", None) is not None else series
         return stamps.astype("datetime64[us]"), none
     if rule.dtype in ("int", "float") and pd.api.types.is_numeric_dtype(kind):
-        numbers = series.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = series.to_numpy(np.float64) if isinstance(kind, np.dtype) else series.astype("Float64").to_numpy(np.float64, na_value=np.nan)
         infinite = np.isinf(numbers)
-        return _numbers(np.where(infinite, np.nan, numbers), rule), infinite
+        return _numbers(np.where(infinite, np.nan, numbers) if infinite.any() else numbers, rule), infinite
     if rule.dtype == "bool" and pd.api.types.is_bool_dtype(kind):
         return _booleans(series.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)), none
     return None
 
 
 def _read_text(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray]:
-    seen = cells.distinct(series)
     if rule.dtype == "str":
         # The text stays as it is, blanks included; only the marks for "missing" go.
-        return series.mask(seen.codes < 0), np.zeros(len(series), dtype=bool)
+        return series.mask(series.str.strip().isin(cells.MISSING)), np.zeros(len(series), dtype=bool)
+    seen = cells.distinct(series)
     if rule.dtype == "datetime":
         stamps = seen.spread(dates.parse(seen.texts, rule.date_format or dates.ISO), np.datetime64("NaT"))
         return pd.Series(stamps), np.isnat(stamps) & (seen.codes >= 0)
