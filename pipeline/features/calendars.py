@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from pipeline.errors import UnknownName
+from pipeline.features.dates import HOLIDAY_PARTS
 
 DAY = pd.Timedelta(days=1)
 YEARS = range(1900, 2101)  # those whose holidays are asked for
@@ -18,30 +20,8 @@ FIELDS = {"weekday": "day_of_week", "day of year": "day_of_year"}
 CYCLES = {"month": 12, "weekday": 7, "day of year": 365.25, "hour": 24}
 
 
-class Dated(TransformerMixin, BaseEstimator):
-    """From each date column the columns that `_parts` names in fit, each made by `_part`. A missing date is missing in all of them."""
-
-    def fit(self, table: pd.DataFrame, y: object = None) -> Dated:
-        validate_data(self, table, skip_check_array=True)
-        self.parts_ = {name: self._parts(table[name]) for name in table.columns}
-        return self
-
-    def transform(self, table: pd.DataFrame) -> pd.DataFrame:
-        made = {f"{name}: {part}": self._part(table[name], part) for name, parts in self.parts_.items() for part in parts}
-        return pd.DataFrame(made, index=table.index)
-
-    def get_feature_names_out(self, names: object = None) -> np.ndarray:
-        return np.asarray([f"{name}: {part}" for name, parts in self.parts_.items() for part in parts], dtype=object)
-
-    def _parts(self, dates: pd.Series) -> list[str]:
-        raise TypeError(f"{type(self).__name__} does not say what it makes of a date.")
-
-    def _part(self, dates: pd.Series, part: str) -> pd.Series:
-        raise TypeError(f"{type(self).__name__} does not say how it makes {part}.")
-
-
-class DateParts(Dated):
-    """The named parts of a date as numbers (Monday is 0); the hour only where the training rows have times.
+class DateParts(TransformerMixin, BaseEstimator):
+    """The named parts of a date as numbers (Monday is 0); the hour only where the training rows have times. Missing is missing in all.
 
     With `elapsed`, days since `since` as one number with a fraction: a date, or "first" for the first date of the training rows.
     """
@@ -53,12 +33,23 @@ class DateParts(Dated):
         self.since = since
 
     def fit(self, table: pd.DataFrame, y: object = None) -> DateParts:
+        validate_data(self, table, skip_check_array=True)
         first = self.since == "first"
         self.starts_ = {name: table[name].min() if first else pd.Timestamp(self.since) for name in table.columns}
-        return super().fit(table)
+        self.parts_ = {name: self._parts(table[name]) for name in table.columns}
+        return self
+
+    def transform(self, table: pd.DataFrame) -> pd.DataFrame:
+        made = {f"{name}: {part}": self._part(table[name], part) for name, parts in self.parts_.items() for part in parts}
+        return pd.DataFrame(made, index=table.index)
+
+    def get_feature_names_out(self, names: object = None) -> np.ndarray:
+        return np.asarray([f"{name}: {part}" for name, parts in self.parts_.items() for part in parts], dtype=object)
 
     def _parts(self, dates: pd.Series) -> list[str]:
-        parts = [part for part in self.parts if part != "hour" or _timed(dates)]
+        known = dates.dropna()
+        timed = bool((known != known.dt.normalize()).any())
+        parts = [part for part in self.parts if part != "hour" or timed]
         return [*parts, *([f"days since {self.since}"] if self.elapsed else [])]
 
     def _part(self, dates: pd.Series, part: str) -> pd.Series:
@@ -69,56 +60,50 @@ class DateParts(Dated):
         return getattr(dates.dt, FIELDS.get(part, part)).astype("float64")
 
 
-class DateCycles(Dated):
-    """Month, weekday, day of the year and (where the training rows have times) hour as places on a circle: sine and cosine.
+def chosen(switches: dict[str, Any]) -> list[str]:
+    """The cycles that are switched on, in the words of a person."""
+    return [cycle for cycle in CYCLES if switches[cycle.replace(" ", "_")]]
 
-    December is next to January on it, and Sunday next to Monday.
+
+def make_cycles(table: pd.DataFrame, columns: tuple[str, ...], **cycles: bool) -> dict[str, np.ndarray]:
+    """Sine and cosine of the place on a circle: December is next to January, and Sunday next to Monday."""
+    made = {}
+    for name in columns:
+        for cycle in chosen(cycles):
+            angle = 2 * np.pi * _place(table[name].dt, cycle) / CYCLES[cycle]
+            made |= {f"{name}: {cycle} sin": np.sin(angle), f"{name}: {cycle} cos": np.cos(angle)}
+    return made
+
+
+def _place(dates: Any, cycle: str) -> np.ndarray:
+    place = getattr(dates, FIELDS.get(cycle, cycle)).to_numpy(dtype="float64", na_value=np.nan)
+    return place + dates.minute.to_numpy(dtype="float64", na_value=np.nan) / 60 if cycle == "hour" else place
+
+
+def make_weekends(table: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """1 for Saturday and Sunday; missing for a missing date."""
+    return {f"{name}: weekend": _known(table[name].dt.day_of_week >= 5, table[name].notna()) for name in columns}
+
+
+def make_holidays(table: pd.DataFrame, columns: tuple[str, ...], country: str) -> dict[str, np.ndarray]:
+    """Whether a day is a holiday, whether it is worked on, and the days to the next holiday and since the last one; 0 on the day itself.
+
+    A date outside the years whose holidays are known is missing in all of them.
     """
-
-    def __init__(self, cycles: tuple[str, ...] = tuple(CYCLES)) -> None:
-        self.cycles = cycles
-
-    def _parts(self, dates: pd.Series) -> list[str]:
-        return [f"{cycle} {side}" for cycle in self.cycles if cycle != "hour" or _timed(dates) for side in ("sin", "cos")]
-
-    def _part(self, dates: pd.Series, part: str) -> pd.Series:
-        cycle, _, side = part.rpartition(" ")
-        place = getattr(dates.dt, FIELDS.get(cycle, cycle)).astype("float64")
-        if cycle == "hour":
-            place = place + dates.dt.minute / 60
-        return getattr(np, side)(2 * np.pi * place / CYCLES[cycle])
-
-
-class WorkingDays(Dated):
-    """Whether a date is on a weekend, and with a country whether it is a holiday there, a working day, and how far holidays are.
-
-    `country` is an ISO code, with a part of the country after a hyphen (DE, US-CA), or empty for weekends alone.
-    """
-
-    def __init__(self, country: str = "") -> None:
-        self.country = country
-
-    def _parts(self, dates: pd.Series) -> list[str]:
-        return ["weekend", *(["holiday", "working day", "days to holiday", "days since holiday"] if self.country else [])]
-
-    def _part(self, dates: pd.Series, part: str) -> pd.Series:
-        weekend = dates.dt.day_of_week >= 5
-        if part == "weekend":
-            return weekend.astype("float64").where(dates.notna())
-        free = holidays_of(self.country)
-        known = dates.between(pd.Timestamp(free[0]), pd.Timestamp(free[-1]))
-        return pd.Series(self._by_holiday(free, dates, weekend, part), index=dates.index).astype("float64").where(known)
-
-    @staticmethod
-    def _by_holiday(free: np.ndarray, dates: pd.Series, weekend: pd.Series, part: str) -> np.ndarray:
-        days = dates.dt.normalize().to_numpy().astype("datetime64[D]")
+    made, free = {}, holidays_of(country)
+    for name in columns:
+        dates = table[name]
+        known, days = dates.between(*map(pd.Timestamp, free[[0, -1]])), dates.dt.normalize().to_numpy().astype("datetime64[D]")
         to_next = (free[np.clip(np.searchsorted(free, days), 0, len(free) - 1)] - days).astype(float)
-        if part == "holiday":
-            return to_next == 0
-        if part == "working day":
-            return (to_next != 0) & ~weekend.to_numpy()
-        last = free[np.clip(np.searchsorted(free, days, side="right") - 1, 0, None)]
-        return to_next if part == "days to holiday" else (days - last).astype(float)
+        since = (days - free[np.clip(np.searchsorted(free, days, side="right") - 1, 0, None)]).astype(float)
+        worked = (to_next != 0) & (dates.dt.day_of_week < 5)
+        for part, values in zip(HOLIDAY_PARTS, (to_next == 0, worked, to_next, since), strict=True):
+            made[f"{name}: {part}"] = _known(values, known)
+    return made
+
+
+def _known(values: Any, known: pd.Series) -> np.ndarray:
+    return np.where(known, np.asarray(values, dtype="float64"), np.nan)
 
 
 @lru_cache(maxsize=16)
@@ -135,8 +120,3 @@ def holidays_of(country: str) -> np.ndarray:
         warnings.simplefilter("ignore", UserWarning)  # some countries are known for fewer years; so is what we say of them
         known = holidays.country_holidays(code, subdiv=part or None, years=YEARS)
     return np.array(sorted(known), dtype="datetime64[D]")
-
-
-def _timed(dates: pd.Series) -> bool:
-    known = dates.dropna()
-    return bool((known != known.dt.normalize()).any())

@@ -1,0 +1,136 @@
+"""Free text as numbers, and text as data: tables of nothing but text train well with nothing configured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import pipeline
+from pipeline import catalog
+from pipeline.errors import MissingPackage, UnknownName
+from pipeline.executor import InlineExecutor
+from pipeline.features import Needs, text
+from pipeline.features.sentences import Meanings, _reader
+from pipeline.features.words import TextCounts
+
+DENSE, SPARSE = Needs(scaled=True, text="both"), Needs(scaled=True, sparse=True)
+GOOD = "lovely fresh crisp tasty perfect delicious great favourite".split()
+BAD = "stale awful broken refund bitter disgusting never waste".split()
+PLAIN = "the box came on monday with my order and we tried it at home for some days".split()
+
+
+def reviews(n: int = 200, seed: int = 0, only: bool = True) -> pd.DataFrame:
+    """Reviews of a few words, of which two tell; in one of ten they tell the wrong thing."""
+    rng = np.random.default_rng(seed)
+    liked = rng.random(n) < 0.5
+    told = np.where(rng.random(n) < 0.1, ~liked, liked)
+    written = [" ".join(rng.permutation([*rng.choice(PLAIN, 12), *rng.choice(GOOD if good else BAD, 2)])) for good in told]
+    frame = pd.DataFrame({"review": written, "liked": np.where(liked, "yes", "no")})
+    if not only:
+        frame.insert(1, "price", np.where(rng.random(n) < 0.8, liked, ~liked) + rng.normal(0, 0.2, n))
+    return frame
+
+
+def make(step: str, needs: Needs = DENSE, **params: Any) -> Any:
+    entry = catalog.get("step", step)
+    return entry.make(entry.complete(params), needs)
+
+
+def texts(*written: str | None) -> pd.DataFrame:
+    return pd.DataFrame({"note": pd.Series(written, dtype=object)})
+
+
+def trained(frame: pd.DataFrame, families: list[str]) -> pipeline.Outcome:
+    return pipeline.train(frame, "liked", budget_trials=len(families), families=families, executor=InlineExecutor(), holdout=0)
+
+
+def test_a_table_of_nothing_but_a_text_trains_well() -> None:
+    outcome = trained(reviews(), ["linear", "lightgbm"])
+    assert [c.kind for c in outcome.plan.columns] == ["text"]
+    assert {row["family"]: row["score"] > 0.8 for row in outcome.leaderboard} == {"linear": True, "lightgbm": True, "baseline": False}
+    assert outcome.predictor.predict(pd.DataFrame({"review": [" ".join(GOOD), " ".join(BAD), None]}))[:2].tolist() == ["yes", "no"]
+
+
+def test_several_texts_and_numbers_beside_them_are_all_used() -> None:
+    frame = reviews(only=False)
+    frame["answer"] = reviews(seed=1)["review"].where(np.arange(200) % 9 != 0)
+    outcome = trained(frame, ["lightgbm"])
+    assert {c.name: c.kind for c in outcome.plan.columns} == {"review": "text", "price": "numeric", "answer": "text"}
+    alone = roc_auc_score(frame["liked"] == "yes", frame["price"])
+    assert outcome.leaderboard[0]["score"] > alone, "better than the price alone"
+
+
+def test_style_counts_what_is_written() -> None:
+    made = make("text_style", columns=["note"]).fit_transform(texts("Buy NOW!!! 50% off?\nnow", None)).iloc[0].to_dict()
+    assert {k.removeprefix("note: "): round(v, 3) for k, v in made.items()} == {
+        "characters": 23, "words": 5, "characters per word": 2.8, "distinct words": 0.8, "capitals": round(4 / 23, 3), "words in capitals": 0.2,
+        "digits": round(2 / 23, 3), "punctuation": round(5 / 23, 3), "exclamation marks": 3, "question marks": 1, "lines": 2,
+    }  # fmt: skip
+    assert not np.isnan(list(made.values())).any()
+
+
+def test_negations_shouts_and_scripts_without_blanks_are_counted() -> None:
+    counted = set(TextCounts().fit(texts("I don't like it!!!")).get_feature_names_out())
+    assert {"note: don't", "note: don't like", "note: !!!", "note: i"} <= counted
+    chinese = TextCounts().fit(texts("这个产品非常好我每天都用它来做早餐和午餐给家人", "这个产品质量很差我再也不会买了请大家不要买它"))
+    assert {"note: 产品", "note: 不会"} <= set(chinese.get_feature_names_out()), "words without blanks are found by their parts"
+
+
+@pytest.mark.parametrize("parts", ["words", "characters", "both"])
+@pytest.mark.parametrize("step", ["tfidf", "text_hash"])
+def test_words_say_the_same_with_and_without_a_list_of_them(step: str, parts: str) -> None:
+    train, new = reviews(200), reviews(200, seed=2)
+    y, truth = (frame["liked"] == "yes" for frame in (train, new))
+    dense, sparse = make(step, DENSE, parts=parts), make(step, SPARSE, parts=parts)
+    score = dense.fit(train[["review"]], y.to_numpy().astype(int)).transform(new[["review"]])
+    assert roc_auc_score(truth, score[:, 0]) > 0.65 and score.shape[1] == len(dense.get_feature_names_out()) == 49
+    counted = sparse.fit_transform(train[["review"]])
+    assert counted.shape == (200, len(sparse.get_feature_names_out()))
+    assert make(step, SPARSE).fit(texts(None, "")).transform(texts("a new text")).shape[0] == 1, "nothing to count"
+
+
+PACKAGE = "sentence_transformers"
+
+
+class Reader:
+    """Has the constructor and the verb of sentence-transformers 5; a text lies where its letters say."""
+
+    def __init__(self, path: str, *, local_files_only: bool, trust_remote_code: bool, model_kwargs: dict) -> None:
+        assert local_files_only and not trust_remote_code and model_kwargs == {"use_safetensors": True} and Path(path).is_dir()
+
+    def encode(self, read: list[str], *, batch_size: int, convert_to_numpy: bool, show_progress_bar: bool) -> np.ndarray:
+        assert len(read) == len(set(read)), "every text is read once"
+        return np.array([[one.count(letter) for letter in "abc"] for one in read], dtype=np.float32)
+
+
+def test_sentence_models_are_read_from_a_folder_and_absent_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(text.FOLDER, raising=False)
+    assert text.sentence_models() == [] and "text_meaning" not in {entry.name for entry in catalog.entries("step")}
+    monkeypatch.setenv(text.FOLDER, str(tmp_path))
+    for name, weights in (("small", "model.safetensors"), ("unsafe", "pytorch_model.bin")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / weights).write_bytes(b"")
+    assert text.sentence_models() == ["small"], "weights that could run code are not offered"
+    notes, step = texts("aa", "b", None, "aa", "abc"), Meanings(("note",), "small", directions=5)
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
+    _reader.cache_clear()
+    with pytest.raises(MissingPackage) as caught:
+        step.fit(notes)
+    assert caught.value.hint == "pip install sentence-transformers"
+    with pytest.raises(UnknownName):
+        Meanings(("note",), "smal").fit(notes)
+    package = ModuleType(PACKAGE)
+    package.SentenceTransformer = Reader
+    monkeypatch.setitem(sys.modules, PACKAGE, package)
+    made = step.fit(notes).transform(notes)
+    assert made.shape == (5, 5) and made.columns.tolist() == list(text._meaning_names({"columns": ["note"], "directions": 5}))
+    assert made.iloc[0].equals(made.iloc[3]) and not made.iloc[0].equals(made.iloc[1]) and (made.iloc[:, 3:] == 0).all(axis=None)
+    _reader.cache_clear()
