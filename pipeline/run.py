@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESERVE = 0.045  # of a budget in seconds: for putting the models together and judging them
-LEAST_RESERVE = 1.5  # seconds, but never more than a quarter of the budget
+LEAST_RESERVE = 2.0  # seconds, but never more than a quarter of the budget
 ELAPSED = "elapsed"
 FOLDS_OF_TRIALS = 5
 
