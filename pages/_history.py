@@ -20,11 +20,14 @@ PARTS = {
 def turns(dataset: Dataset) -> None:
     """Two buttons; each says which part of the plan it would change."""
     undo, redo = _ui.store().turns(dataset.id)
-    if _turn("Undo", "undo", undo, "Ctrl+Z"):
+    with st.container(horizontal=True, key="turns"):
+        undone = _turn("Undo", "undo", undo, "Ctrl+Z")
+        redone = _turn("Redo", "redo", redo, "Ctrl+Shift+Z")
+    if undone:
         _ui.store().undo_draft(dataset.id)
-        st.rerun()
-    if _turn("Redo", "redo", redo, "Ctrl+Shift+Z"):
+    if redone:
         _ui.store().redo_draft(dataset.id)
+    if undone or redone:
         st.rerun()
 
 

@@ -24,7 +24,7 @@ PHASES = {
     "training": ("Training rows", "added inside each fold"),
 }
 MOVES = {"To the top": "top", "To the bottom": "bottom", "Duplicate": "copy"}
-NO_ONNX = "An export to ONNX cannot carry this step."
+NO_ONNX = " :orange[:material/warning: not in ONNX]"
 
 
 def cards(made: Tried) -> None:
@@ -82,7 +82,7 @@ def _card(made: Tried, place: int, places: list[int], step: Entry | None) -> Non
     with st.container(key=f"step_{place}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
             title = _ui.md(step.title if step else f"{spec.step} (not in this installation)")
-            on = st.toggle(title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
+            on = st.toggle(f"**{title}**" if is_open else title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
             show = _button("Close" if is_open else "Settings, and what this step alone does", f"open_{place}", "close" if is_open else "tune")
             here = places.index(place)
             up = _button("Move up", f"up_{place}", "arrow_upward", here == 0)
@@ -135,8 +135,8 @@ def _said(made: Tried, place: int, spec: StepSpec, step: Entry | None) -> str:
         for param in step.params
         if param.name in spec.params and spec.params[param.name] != param.default
     ]
-    warning = f" :orange[:material/warning: {NO_ONNX}]" if cannot_be_exported(step) else ""
-    return _ui.md(" · ".join(part for part in parts if part)) + warning
+    warned = cannot_be_exported(step) and spec.enabled and parts[0] != _tried.IDLE
+    return _ui.md(" · ".join(part for part in parts if part)) + (NO_ONNX if warned else "")
 
 
 # --- adding ------------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _offer(plan: Plan, step: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="top", key=f"offer_{step.name}"):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{_ui.md(step.title)}**")
-            st.caption(_ui.md(step.help) + (f" :orange[:material/warning: {NO_ONNX}]" if cannot_be_exported(step) else ""))
+            st.caption(_ui.md(step.help) + (NO_ONNX if cannot_be_exported(step) else ""))
         taken = st.button("Add", key=f"add_{step.name}", icon=":material/add:")
     if taken:
         save(plan, *_with(plan, step))

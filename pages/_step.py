@@ -25,11 +25,12 @@ def settings(plan: Plan, place: int) -> None:
         st.info("This installation lacks the step, so there is nothing to set.", icon=":material/info:")
         return
     st.markdown(f"**{_ui.md(step.title)}**")
-    st.caption(_ui.md(step.help))
+    exported = " An export to ONNX cannot carry it." if _recipe.cannot_be_exported(step) else ""
+    st.caption(_ui.md(step.help) + (f":orange[{exported}]" if exported else ""))
     kinds, changed = kinds_at(plan, place), {}
     if step.facts.phase == "columns":
         changed["columns"] = _columns_of(plan, place, step, kinds)
-    given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params, kinds=kinds)
+    given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params, kinds=kinds, across=2)
     defaults = step.complete()
     changed["params"] = {name: value for name, value in given.items() if name in spec.params or value != defaults[name]}
     recipe = _recipe.plain(plan)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 14
 PLAIN = "Any, as plain numbers"
+IDLE = "No column is of that kind here"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def where(made: Tried, place: int) -> str:
     act = made.trace.acts[its] if made.trace else None
     if facts.phase == "columns" and not facts.drops:
         count = made.laid.counts.get(its, 0)
-        said = f"{count:,} column{'s' * (count != 1)}" if count else "No column is of that kind here"
+        said = f"{count:,} column{'s' * (count != 1)}" if count else IDLE
     else:
         said = _done(act, facts.phase) if act else ""
     return " · ".join(part for part in (said, f"{_spent(act.seconds)} for {made.trace.rows:,} rows" if act and act.seconds else "") if part)

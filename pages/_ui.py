@@ -334,17 +334,19 @@ def synced(key: str, stored: Any) -> str:
 
 
 def form_for(
-    entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None, kinds: Mapping[str, str] = MappingProxyType({})
+    entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None, kinds: Mapping[str, str] = MappingProxyType({}), across: int = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """Draw the parameters of a catalogue entry and return their values, defaults included.
 
     `values` are those of the plan. `tunable=True` draws only what a search may explore, False only the others. `kinds` are
-    the columns to choose from, where a parameter is one.
+    the columns to choose from, where a parameter is one. `across` is how many stand side by side.
     """
     chosen: dict[str, Any] = {}
-    for param in entry.params:
-        if tunable is None or param.tune == tunable:
-            value, at = values.get(param.name, param.default), f"{key}_{param.name}"
+    asked = [param for param in entry.params if tunable is None or param.tune == tunable]
+    places = st.columns(across, vertical_alignment="bottom") if across > 1 and len(asked) > 1 else [st.container()]
+    for number, param in enumerate(asked):
+        value, at = values.get(param.name, param.default), f"{key}_{param.name}"
+        with places[number % len(places)]:
             chosen[param.name] = _column(param, at, value, kinds) if param.kind in ("column", "columns") else _field(param, at, value)
     return chosen
 

@@ -24,6 +24,7 @@ def target_row(at) -> None:
             return
         column = at.dataset.schema[at.plan.target]
         st.caption(f"{column.kind.capitalize()}, {column.unique:,} different values, {column.missing:,} missing")
+        _history.turns(at.dataset)
     with middle:
         task_controls(at)
     with right:
@@ -122,8 +123,6 @@ if at.plan is None:
 else:
     laid = _tried.laid(at)
     _ui.show_problems(laid.problems)
-    with st.container(horizontal=True, horizontal_alignment="right", key="turns"):
-        _history.turns(at.dataset)
     editor(at, laid)
     _ui.next_step("Choose how models are judged, which are tried, and for how long.", "pages/models.py", "Choose models",
                   "Mend what is listed above first." if laid.problems else None)  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import recipes
 from pipeline.errors import TrainingError, TrainyardError
 
 JSON_HELP = "print JSON instead of words"
@@ -57,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = (("resume", resume, "go on with a run from its finished trials"), ("replay", replay, "make the trials of a run in seconds again, exactly"))
     for name, run, help_ in (*verbs, ("cancel", cancel, "stop a run, keep its best")):
         _command(commands, name, help_, run).add_argument("run_id", metavar="RUN")
+    about = "keep recipes by name, hand them out as files, put them into drafts, undo and redo"
+    recipes.options(commands.add_parser("recipe", help=about).add_subparsers(required=True, metavar="VERB"), _command, recipe)
     _command(commands, "worker", "work on queued runs until idle (started by the app)", run=lambda args: 0)
     return parser
 
@@ -84,6 +87,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--holdout", type=_share, metavar="SHARE", help="rows that no trial sees, to check the result with: 0.2 is a fifth, 0 none")
     parser.add_argument("--result", choices=("accurate", "fast"), default="accurate", help="which of the run's two models is kept")
     parser.add_argument("--plan", metavar="FILE", help="start from this plan (JSON) instead of a draft")
+    parser.add_argument("--recipe", metavar="NAME", help="the steps of this template, or of a JSON file, in the place of the drafted ones")
     parser.add_argument("--seed", type=int, metavar="N")
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
@@ -144,6 +148,9 @@ def _plan(args: argparse.Namespace, dataset: Any) -> Any:
         plan, budget_seconds=args.budget_seconds, budget_trials=args.budget_trials, metric=args.metric,
         families=args.families or (), seed=args.seed, strategy=args.strategy, holdout=args.holdout,
     )  # fmt: skip
+    if args.recipe:
+        plan, notes = recipes.put(recipes.find(_store(args), args.recipe), plan, {})
+        _notes(notes)
     return _searched(args, plan)
 
 
@@ -293,6 +300,20 @@ def datasets(args: argparse.Namespace) -> int:
         for d in _store(args).datasets()
     ]  # fmt: skip
     return _list(args, found)
+
+
+def recipe(args: argparse.Namespace) -> int:
+    said, notes = args.act(_store(args), args)
+    _notes(notes)
+    if isinstance(said, list):
+        return _list(args, said)
+    _out(f"{said}\n")
+    return 0
+
+
+def _notes(notes: list[str]) -> None:
+    for note in notes:
+        _err(f"note: {note}\n")
 
 
 def resume(args: argparse.Namespace) -> int:

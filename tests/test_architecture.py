@@ -61,8 +61,9 @@ ALLOWED: dict[str, set[str]] = {
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
     "worker": {"store", "run", "nested", "analyses", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
     "__main__": {
-        "store", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
+        "store", "recipes", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
     },
+    "recipes": {"store", "features", "plan", "errors"},
     "serve": {"store", "run", "predictor", "data", "errors"},
     "monitor": {"store", "predictor", "data", "evaluate", "errors"},
 }  # fmt: skip

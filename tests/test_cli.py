@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import Store, entry
-from pipeline.__main__ import main
+from pipeline import Plan, Store, entry
+from pipeline.__main__ import _parser, _plan, main
 from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers
 
@@ -230,3 +230,31 @@ def test_help_names_every_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "replay", "cancel", "worker"):
         assert command in shown
+
+
+def test_a_recipe_is_kept_handed_out_and_put_into_a_renamed_table(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "mine.json"
+    customers().to_csv(tmp_path / "a.csv", index=False)
+    customers().rename(columns={"spend": "Spend ($)"}).to_csv(tmp_path / "b.csv", index=False)
+    store = Store(home)
+    for name, own in (("a", [{"step": "clip", "columns": ["spend", "calls"]}]), ("b", [])):
+        dataset = store.add_dataset(name, tmp_path / f"{name}.csv")
+        plan = Plan.draft(dataset.schema, "left", dataset=dataset.id)
+        store.save_draft(dataset.id, plan.change(recipe=[*own, *plan.model_dump(mode="json")["recipe"]]))
+    for words in (["recipe", "save", "mine", "a"], ["recipe", "export", "mine", "--to", file], ["recipe", "delete", "mine"], ["recipe", "import", file]):
+        done = run(home, *words)
+        assert done.returncode == 0, done.stderr
+    assert [row["template"] for row in json.loads(run(home, "recipe", "list", "--json").stdout)] == ["mine"]
+    done = run(home, "recipe", "apply", "mine", "b", "--map", "calls=")
+    assert done.returncode == 0 and "'Spend ($)' is taken for 'spend'" in done.stderr and "'calls' is not there" in done.stderr
+    dataset = store.datasets("b")[0]
+    assert store.draft(dataset.id).recipe[0].columns == ("Spend ($)",)
+    for verb, clipped in (("undo", False), ("redo", True)):
+        assert run(home, "recipe", verb, "b").stdout == "b v1: recipe\n" and (store.draft(dataset.id).recipe[0].step == "clip") is clipped
+    refused = run(home, "recipe", "redo", "b")
+    assert refused.returncode == 1 and "nothing to redo" in refused.stderr
+    args = _parser().parse_args(["train", "b.csv", "--target", "left", "--recipe", str(file), "--home", str(home)])
+    assert _plan(args, dataset).recipe[0].columns == ("Spend ($)", "calls")
+    file.write_text('{"steps": 3}')
+    refused = run(home, "recipe", "import", file)
+    assert refused.returncode == 1 and "steps: Input should be" in refused.stderr
