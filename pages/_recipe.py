@@ -82,7 +82,8 @@ def _card(made: Tried, place: int, places: list[int], step: Entry | None) -> Non
     with st.container(key=f"step_{place}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
             title = _ui.md(step.title if step else f"{spec.step} (not in this installation)")
-            on = st.toggle(f"**{title}**" if is_open else title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
+            title = f"**{title}**" if is_open else title
+            on = st.toggle(title, key=_ui.synced(f"on_{place}", spec.enabled), help=_ui.md(step.help) if step else None, width="stretch")
             show = _button("Close" if is_open else "Settings, and what this step alone does", f"open_{place}", "close" if is_open else "tune")
             here = places.index(place)
             up = _button("Move up", f"up_{place}", "arrow_upward", here == 0)
