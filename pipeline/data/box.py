@@ -24,8 +24,9 @@ from pipeline.errors import FileRefused, TrainyardError, Unreadable
 
 JOB, TABLE, HEAD, SAMPLE, ANSWER = "job.json", "table.parquet", "head.parquet", "sample.parquet", "answer.json"
 SMALLEST_FAST = 4 << 20  # bytes; below this the careful path is quick enough
-# What the careful path may say of a probe for the fast path to be taken; the last two it finds again itself.
-_HARMLESS = {"renamed": True, "nested": True, "binary": False, "unparsable": False, "ambiguous_date": False}
+# What the careful path may say of a probe for the fast path to be taken; doubts about columns it finds again itself.
+_FOUND_AGAIN = ("unparsable", "ambiguous_date", "ambiguous_number", "missing_mark", "unit")
+_HARMLESS = {"renamed": True, "nested": True, "binary": False, **dict.fromkeys(_FOUND_AGAIN, False)}
 _MOST_MEMORY_SHARE = 0.8
 
 
@@ -121,7 +122,7 @@ def _careful(kind: formats.Format, path: Path, job: Job, folder: Path) -> tuple[
     names, renamed = unique_names(parsed.headers)
     renamed = renamed if job.types else {}  # as text, the names too are those of the file
     _note_renamed(renamed, log)
-    frame, schema = _typed(parsed.table.rename_columns(names), renamed, job, log)
+    frame, schema = _typed(parsed.table.rename_columns(names), renamed, job, _point(parsed.facts.get("delimiter")), log)
     shape = {"rows": len(frame), "columns": len(names)}
     report = ImportReport(problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, **shape, **parsed.facts)
     return frame, schema, report, parsed.headers
@@ -145,7 +146,7 @@ def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list
 
 def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | None:
     """The answer of the fast path; None where the careful one has to look."""
-    if kind.kind not in ("csv", "parquet") or path.stat().st_size < SMALLEST_FAST:
+    if kind.kind not in ("csv", "parquet") or path.stat().st_size < SMALLEST_FAST or not job.options.plain:
         return None
     import pyarrow.parquet as parquet
 
@@ -170,7 +171,7 @@ def _report(probe: ImportReport, made: Any) -> ImportReport:
     """What the probe said of the file, and the pass over all of it of its cells."""
     log = Log()
     for problem in probe.problems:
-        if problem.kind not in ("unparsable", "ambiguous_date"):
+        if problem.kind not in _FOUND_AGAIN:
             log.add(problem.kind, problem.message, problem.line, exact=_HARMLESS[problem.kind])
     for note in made.notes:
         log.add(note.kind, note.message)
@@ -214,6 +215,11 @@ def _unpacked(kind: formats.Format, job: Job, folder: Path) -> Path:
     return folder / "unpacked"
 
 
+def _point(delimiter: str | None) -> str:
+    """The decimal mark that a delimiter lets expect: a file cut by commas has points."""
+    return "." if delimiter == "," else ""
+
+
 def _note_renamed(renamed: dict[str, str], log: Log) -> None:
     for name, header in renamed.items():
         if not header.strip():
@@ -225,7 +231,7 @@ def _note_renamed(renamed: dict[str, str], log: Log) -> None:
         log.add("renamed", message, exact=True)
 
 
-def _typed(table: Any, renamed: dict[str, str], job: Job, log: Log) -> tuple[Any, Schema | None]:
+def _typed(table: Any, renamed: dict[str, str], job: Job, decimal: str, log: Log) -> tuple[Any, Schema | None]:
     """The table as it will be handed over: typed with its schema, or every cell as text."""
     from pipeline.data import cells
     from pipeline.data.types import infer_with_notes
@@ -233,7 +239,7 @@ def _typed(table: Any, renamed: dict[str, str], job: Job, log: Log) -> tuple[Any
     frame = table.to_pandas(types_mapper=nullable)
     if not job.types:
         return frame.apply(cells.as_text) if len(frame.columns) else frame, None
-    typed, schema, notes = infer_with_notes(frame, renamed)
+    typed, schema, notes = infer_with_notes(frame, renamed, job.options, decimal)
     for note in notes:
         log.add(note.kind, note.message)
     return typed, schema

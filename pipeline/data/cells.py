@@ -8,23 +8,26 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.data import numbers
+
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A"})
-PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
-LARGEST_EXACT = 2**53
+PAIRS = (
+    ("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off"), ("ja", "nein"), ("oui", "non"), ("si", "no"), ("sí", "no"), ("sim", "não"),
+)  # fmt: skip
 _TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
-_INTEGER = r"[+-]?[0-9]+"
-_POINT = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_COMMA = r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_GROUPED_BY_COMMA = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
-_GROUPED_BY_POINT = r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?"
-_INFINITE = r"(?i)[+-]?inf(?:inity)?"
-_CODE = r"[+-]?0[0-9][0-9.,]*"
+# What people write for "nothing" among numbers and dates; among words it may be a word.
+DISGUISED = re.compile(
+    r"(?i)[-–—.*?:~…]{1,9}|\(?(?:n/?a|n\.a\.?|n/?d|n\.d\.|na|nil|none|null|missing|unknown|unk|not (?:available|applicable|known)|k\. ?a\.|s/d|#\S+)\)?"
+)
+_MOST_MARKS = 4
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,19 @@ class Counted(Distinct):
         return int(self.codes.sum())
 
 
-def distinct(series: pd.Series) -> Distinct:
-    """The distinct texts of a `str` column, blanks around them gone, missing marks (NA, null …) counted as missing."""
+def distinct(series: pd.Series, marks: Collection[str] = ()) -> Distinct:
+    """The distinct texts of a `str` column, blanks around them gone; missing marks (NA, null … and `marks`) counted as missing."""
     codes, uniques = pd.factorize(series)
     stripped = pd.Series(uniques, dtype="str").str.strip()
-    again, texts = pd.factorize(stripped.mask(stripped.isin(MISSING)))
+    again, texts = pd.factorize(stripped.mask(stripped.isin(MISSING.union(marks))))
     codes = np.where(codes >= 0, again[codes] if len(again) else -1, -1)
     return Distinct(codes, pd.Series(texts, dtype="str"))
+
+
+def disguised(texts: pd.Series) -> tuple[str, ...]:
+    """Texts that say "missing" in a column that is otherwise of numbers or dates; none when they are more than four."""
+    found = tuple(text for text in texts.tolist() if DISGUISED.fullmatch(text))
+    return found if len(found) <= _MOST_MARKS else ()
 
 
 def is_text(series: pd.Series) -> bool:
@@ -108,56 +117,7 @@ def _cell(value: Any) -> str | None:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < LARGEST_EXACT else repr(value)
-
-
-# Numbers
-
-
-def has_codes(texts: pd.Series) -> bool:
-    """True when any text is a number with a leading zero: a postcode or an article number, not a quantity."""
-    return bool(texts.str.fullmatch(_CODE).any())
-
-
-def decimal_mark(texts: pd.Series) -> str:
-    """ "," when more texts can only be numbers with a decimal comma than can only be numbers with a decimal point."""
-    comma = texts.str.fullmatch(_COMMA) & texts.str.contains(",", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_COMMA)
-    comma |= texts.str.fullmatch(_GROUPED_BY_POINT) & texts.str.contains(",", regex=False)
-    point = texts.str.fullmatch(_POINT) & texts.str.contains(".", regex=False) & ~texts.str.fullmatch(_GROUPED_BY_POINT)
-    point |= texts.str.fullmatch(_GROUPED_BY_COMMA) & texts.str.contains(".", regex=False)
-    return "," if comma.sum() > point.sum() else "."
-
-
-def plain_numbers(texts: pd.Series, mark: str) -> pd.Series:
-    """The texts with a point as decimal mark and no grouping; missing where the text is not a number."""
-    plain, grouped = (_COMMA, _GROUPED_BY_POINT) if mark == "," else (_POINT, _GROUPED_BY_COMMA)
-    in_groups = texts.str.fullmatch(grouped)
-    clean = texts.mask(in_groups, texts.str.replace("." if mark == "," else ",", "", regex=False))
-    ok = clean.str.fullmatch(plain)
-    if mark == ",":
-        clean = clean.str.replace(",", ".", regex=False)
-    return clean.where(ok | texts.str.fullmatch(_INFINITE))
-
-
-def to_floats(plain: pd.Series) -> np.ndarray:
-    """float64, correctly rounded; NaN where the text is missing, and where the number is infinite."""
-    values = np.array([np.nan if text is None else float(text) for text in _or_none(plain)], dtype=np.float64)
-    return np.where(np.isinf(values), np.nan, values)
-
-
-def all_integers(plain: pd.Series) -> bool:
-    return bool(plain.dropna().str.fullmatch(_INTEGER).all())
-
-
-def too_large(plain: pd.Series) -> bool:
-    """True when a whole number is beyond 2^53, where a float would round it."""
-    whole = plain.dropna()
-    long = whole[whole.str.fullmatch(_INTEGER) & (whole.str.len() >= 16)]
-    return any(abs(int(text)) > LARGEST_EXACT for text in long)
-
-
-def _or_none(texts: pd.Series) -> list[str | None]:
-    return [None if text is pd.NA or text != text else text for text in texts.tolist()]
+    return str(int(value)) if value.is_integer() and abs(value) < numbers.LARGEST_EXACT else repr(value)
 
 
 # Booleans
@@ -170,7 +130,7 @@ def boolean_words(texts: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]] |
     seen = {text: text.lower() for text in texts.tolist()}
     for yes, no in PAIRS:
         lower = set(seen.values())
-        if lower <= {yes, no} and (len(lower) == 2 or yes in ("true", "yes")):
+        if lower <= {yes, no} and (len(lower) == 2 or yes in ("true", "yes", "ja", "oui")):
             return tuple(t for t, low in seen.items() if low == yes), tuple(t for t, low in seen.items() if low == no)
     return None
 

@@ -26,21 +26,22 @@ _YEAR = "[12][0-9]{3}"  # alone it is a number; among other dates it is the firs
 _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%m-%d": "%d-%m", "%d-%m": "%m-%d", "%d.%m": "%m.%d", "%m.%d": "%d.%m"}
 
 
-def decide(texts: pd.Series, counts: np.ndarray) -> tuple[str, bool] | None:
+def decide(texts: pd.Series, counts: np.ndarray, order: str = "auto", least: float = _LEAST_SHARE) -> tuple[str, bool] | None:
     """The formats of a column of dates, joined by "|", and whether day and month could be swapped; None: not dates.
 
-    `texts` are distinct, `counts` says how often each occurs. At least 95 % of the cells must parse.
+    `texts` are distinct, `counts` says how often each occurs. At least a share of `least` of the cells must parse. `order` is
+    "day_first" or "month_first" when a person said so.
     """
     sample = texts.iloc[np.unique(np.linspace(0, len(texts) - 1, min(_SAMPLE, len(texts))).astype(int))] if len(texts) else texts
-    if sample.empty or (sample.str.len() > 40).mean() > 0.05 or sample.str.fullmatch(f"{_SHAPE}|{_YEAR}").mean() < _LEAST_SHARE:
+    if sample.empty or (sample.str.len() > 40).mean() > 0.05 or sample.str.fullmatch(f"{_SHAPE}|{_YEAR}").mean() < least:
         return None
     chosen = _choose(sample)
     if not chosen:
         return None
-    chosen, unsure = _settle_order(texts, chosen)
+    chosen, unsure = _settle_order(texts, chosen, order)
     joined = "|".join(chosen)
     parsed = ~np.isnat(parse(texts, joined))
-    if counts[parsed].sum() < _LEAST_SHARE * counts.sum():
+    if counts[parsed].sum() < least * counts.sum():
         return None
     return joined, unsure
 
@@ -72,13 +73,16 @@ def _candidates(sample: pd.Series) -> list[str]:
     return [ISO, *(day + time for day in days for time in (_TIMES if timed else ("",)))]
 
 
-def _settle_order(texts: pd.Series, chosen: list[str]) -> tuple[list[str], bool]:
+def _settle_order(texts: pd.Series, chosen: list[str], order: str) -> tuple[list[str], bool]:
     """Compare each format with its day and month swapped on every distinct text; a tie is said aloud."""
     settled, unsure = [], False
     for fmt in chosen:
         other = _swapped(fmt)
         if other is None:
             settled.append(fmt)
+            continue
+        if order != "auto":
+            settled.append(fmt if fmt.startswith("%d") == (order == "day_first") else other)
             continue
         here, there = _parse_one(texts, fmt).notna().sum(), _parse_one(texts, other).notna().sum()
         settled.append(_usual(fmt, other) if here == there else fmt if here > there else other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from pipeline.data.dialect import Dialect
 from pipeline.data.encoding import Text
 from pipeline.data.formats import check_shape
 from pipeline.data.layout import Grid, has_header, short, usual_width
-from pipeline.data.lines import Record, records
+from pipeline.data.lines import Record, records, tidy_quotes
 from pipeline.data.report import Log, ReadOptions
 from pipeline.data.rows import Parsed, header_only, to_columns
 from pipeline.errors import FileRefused
@@ -69,7 +68,7 @@ def _fast(text: Text, head: list[Record], found: Dialect, name: str, options: Re
     width = len(rows[0]) if rows else 0
     if len(rows) < 3 or width < 2 or any(len(row) != width for row in rows[:-1]) or any(record.flaw for record in head[:-1]):
         return None
-    if options.skip or options.footer or not found.plain or not _tidy_quotes(text.path, found.delimiter):
+    if options.skip or options.footer or not found.plain or not tidy_quotes(text.path.read_bytes(), found.delimiter.encode()):
         return None
     if has_header(rows, options.header) != (True, True) or not all(cell.strip() for cell in rows[0]):
         return None
@@ -96,20 +95,6 @@ def _note_blank(text: Text, table: pa.Table, log: Log) -> None:
     blank = text.lines - table.num_rows
     if blank > 0 and not _has_quote(text.path):
         log.add("blank_row", f"{blank:,} blank lines were left out.", exact=True)
-
-
-def _tidy_quotes(path: Path, delimiter: str) -> bool:
-    """True when every quotation mark opens, closes or is doubled: only then do all readers agree on what a cell is."""
-    cut = re.escape(delimiter.encode())
-    inside = re.compile(rb'[^"\r\n' + cut + rb']"[^"\r\n' + cut + rb"]")
-    count, tail = 0, b""
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            here = chunk.count(b'"')
-            if here and inside.search(tail + chunk):
-                return False
-            count, tail = count + here, chunk[-2:]
-    return count % 2 == 0
 
 
 def _has_quote(path: Path) -> bool:

@@ -124,7 +124,7 @@ class _Pass:
             return {}, {}, []
         chunks = self._source.columns(places)
         frame = pd.DataFrame({self._names[i]: chunk for i, chunk in zip(places, chunks, strict=True)})
-        typed, schema, notes = infer_with_notes(frame, self._renamed)
+        typed, schema, notes = infer_with_notes(frame, self._renamed, decimal=self._source.decimal)
         values = {i: pa.array(typed[self._names[i]], from_pandas=True) for i in places}
         return {i: _flat(array) for i, array in values.items()}, dict(zip(places, schema.columns, strict=True)), notes
 

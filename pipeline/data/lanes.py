@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data import cells, dates, types
+from pipeline.data import cells, dates, deciding, numbers
 from pipeline.data.counting import Different, mixed, places, scattered_texts
 from pipeline.data.schema import Column
 
@@ -112,7 +112,7 @@ class Whole(Lane):
         missing, values = array.null_count, _values(array, np.int64)
         ends = pc.min_max(array)
         low, high = ends["min"].as_py(), ends["max"].as_py()
-        if low is not None and (low < -cells.LARGEST_EXACT or high > cells.LARGEST_EXACT):
+        if low is not None and (low < -numbers.LARGEST_EXACT or high > numbers.LARGEST_EXACT):
             raise self._misfit()
         steps = np.diff(values) if not missing else None
         facts = {"rising": steps is not None and bool((steps > 0).all()), "counting": steps is not None and bool((steps == 1).all()),
@@ -134,7 +134,7 @@ class Whole(Lane):
             found = found.model_copy(update={"unique": self.rows})
         exact = self.rising or self.different.exact
         alone = not self.missing and found.unique >= (self.rows if exact else 0.98 * self.rows)
-        why = types.row_number(found.name, self.rows, self._first, self.rising and self.counting) if alone else ""
+        why = deciding.row_number(found.name, self.rows, self._first, self.rising and self.counting) if alone else ""
         if why and not exact:
             raise self._misfit()  # whether all are different must be known for certain here
         return found.model_copy(update={"kind": "id", "reason": why}) if why else found
@@ -227,8 +227,9 @@ class Words(Lane):
         known = self.rows - self.missing
         if self.counts is None:
             return self._of_many(known)
-        rule, unsure = types.decided(self.rule.name, _seen(self.counts))
-        if rule.dtype != self.rule.dtype or unsure:
+        decision = deciding.decided(self.rule.name, _seen(self.counts))
+        rule = decision.rule
+        if rule.dtype != self.rule.dtype or decision.doubts:
             raise self._misfit()
         facts: dict[str, Any] = {"missing": self.missing, "unique": len(self.counts), "source": self.rule.source}
         if rule.kind in ("categorical", "boolean"):
@@ -237,18 +238,18 @@ class Words(Lane):
 
     def _levels(self) -> tuple[str, ...]:
         assert self.counts is not None
-        return tuple(text for text, _ in sorted(self.counts.items(), key=lambda one: -one[1])[: types.MOST_LEVELS])
+        return tuple(text for text, _ in sorted(self.counts.items(), key=lambda one: -one[1])[: deciding.MOST_LEVELS])
 
     def _of_many(self, known: int) -> Column:
         """Judged by a sample, where the sample leaves no doubt, and by how many different texts there are."""
         seen = cells.distinct(self._sample)
         unique = min(self.different.count, known)
-        if not types.surely_text(seen) or (not self.different.exact and unique > 0.98 * known and not self._told_apart(unique, known)):
+        if not deciding.surely_text(seen) or (not self.different.exact and unique > 0.98 * known and not self._told_apart(unique, known)):
             raise self._misfit()
-        rule = types.text_rule(self.rule.name, seen, cells.too_large(seen.texts), unique=unique, known=known)
+        rule = deciding.text_rule(self.rule.name, seen, numbers.too_large(seen.texts), unique=unique, known=known)
         facts: dict[str, Any] = {"missing": self.missing, "unique": unique, "source": self.rule.source}
         if rule.kind == "categorical":
-            facts["levels"] = tuple(str(level) for level in self._sample.dropna().value_counts().index[: types.MOST_LEVELS])
+            facts["levels"] = tuple(str(level) for level in self._sample.dropna().value_counts().index[: deciding.MOST_LEVELS])
         return rule.model_copy(update=facts)
 
     def _told_apart(self, unique: int, known: int) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 _MOST_LINES = 2_000
 
 
@@ -131,3 +133,18 @@ def _by_outer_quotes(line: str, settings: dict[str, Any]) -> list[str]:
         cells.append(found["plain"] if found["quoted"] is None else found["quoted"].replace(quote * 2, quote))
         at = found.end() + 1
     return cells
+
+
+def tidy_quotes(content: bytes, delimiter: bytes) -> bool:
+    """True when every quotation mark opens a cell, closes one or is doubled: only then do all readers cut the lines alike.
+
+    Once doubled ones are gone the marks open and close in turn, so a mark that is not closed shows at the next one.
+    """
+    bare = np.frombuffer(content.replace(b'""', b""), dtype=np.uint8)
+    marks = np.flatnonzero(bare == ord('"'))
+    if len(marks) % 2 or len(delimiter) != 1:
+        return False
+    ends = np.array([ord("\n"), ord("\r"), delimiter[0]], dtype=np.uint8)
+    opening, closing = marks[::2], marks[1::2]
+    before, after = bare[opening[opening > 0] - 1], bare[closing[closing < len(bare) - 1] + 1]
+    return bool(np.isin(before, ends).all() and np.isin(after, ends).all())

@@ -34,7 +34,8 @@ class ReadOptions(BaseModel):
 
     `sheet` is a name in a workbook; `delimiter`, `quote` and `escape` are single characters, "" for `quote` and `escape` means that
     there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and
-    the rows below the table that are left out.
+    the rows below the table that are left out. `decimal` is the mark of all numbers; `dates` is for those that fit both orders;
+    `missing` are further texts that mean "missing" in every column; `kinds` says what a column is, by its name in the table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,7 +49,16 @@ class ReadOptions(BaseModel):
     header: Literal["auto", "first", "none"] = "auto"
     skip: int | None = Field(None, ge=0)
     footer: int | None = Field(None, ge=0)
+    decimal: Literal[".", ","] | None = None
+    dates: Literal["auto", "day_first", "month_first"] = "auto"
+    missing: tuple[str, ...] = ()
+    kinds: dict[str, Literal["text", "number", "date", "boolean"]] = Field(default_factory=dict)
     limits: Limits = Limits()
+
+    @property
+    def plain(self) -> bool:
+        """True when nothing was said beyond encoding and delimiter: the fast path finds out the rest."""
+        return self.model_copy(update={"encoding": None, "delimiter": None, "limits": Limits()}) == ReadOptions()
 
 
 class ImportProblem(BaseModel):

@@ -36,6 +36,8 @@ class Column(BaseModel):
     levels: tuple[str, ...] = ()
     date_format: str | None = None
     decimal: Literal[".", ","] = "."
+    unit: str = ""  # what stands beside every number: "$", "%", "kg"
+    missing_marks: tuple[str, ...] = ()  # what means "missing" in this column besides an empty cell, NA and the like
     true_values: tuple[str, ...] = ()
     false_values: tuple[str, ...] = ()
 

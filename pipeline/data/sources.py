@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.cells import MISSING
+from pipeline.data.lines import tidy_quotes
 
 if TYPE_CHECKING:
     from pipeline.data.box import Job
@@ -38,9 +39,13 @@ def opened(kind: str, path: Path, job: Job, probe: Path) -> Source | None:
 
 
 class Source(Protocol):
-    """`typed`: the columns have types of their own, and a row without any value is a row like others."""
+    """`typed`: the columns have types of their own, and a row without any value is a row like others.
+
+    `decimal` is the mark by which 1,234 is read where nothing in the table tells.
+    """
 
     typed: bool
+    decimal: str
     rows_about: int
 
     def suits(self, report: ImportReport) -> bool: ...
@@ -62,7 +67,7 @@ class _Lines:
 class TextSource:
     """A text table in UTF-8 with a header of one line."""
 
-    typed = False
+    typed, decimal = False, ""
 
     def __init__(self, path: Path, probe: Path) -> None:
         self._path, self._delimiter, self._width = path, ",", 0
@@ -87,6 +92,7 @@ class TextSource:
     def suits(self, report: ImportReport) -> bool:
         """Whether the careful path found an even table in UTF-8 under a header."""
         self._delimiter = report.delimiter or ","
+        self.decimal = "." if self._delimiter == "," else ""
         lines = self._body.count(b"\n") + (not self._body.endswith(b"\n"))
         return report.delimiter is not None and (report.encoding or "").startswith("utf-8") and report.rows == lines
 
@@ -127,6 +133,8 @@ class TextSource:
             spaced = f'{self._delimiter} "'.encode()
             if b"\n\n" in content or b"\n\r\n" in content or content[:1] in b"\r\n" or spaced in content:
                 raise Unfit("a blank line, or blanks before quotation marks")
+            if not tidy_quotes(content, self._delimiter.encode()):
+                raise Unfit("a quotation mark that neither opens nor closes a cell")
             return
         lines = int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8) == 10)) + (not content.endswith(b"\n"))
         if rows != lines:
@@ -190,7 +198,7 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 class ParquetSource:
     """A Parquet file. Columns of a type that no lane takes are read as a whole."""
 
-    typed = True
+    typed, decimal = True, ""
 
     def __init__(self, path: Path, probe: Path, job: Job) -> None:
         import pyarrow.parquet as parquet

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data import conform, infer
+from pipeline.data import ReadOptions, conform, infer
+from pipeline.data.types import infer_with_notes
 from pipeline.errors import SchemaMismatch
 
 
-def one(values, name="c"):
-    """The typed column and its rule."""
-    table, schema = infer(pd.DataFrame({name: pd.Series(values, dtype="str")}))
+def one(values, name="c", **options):
+    """The typed column and its rule; the same rule reads the same texts to the same values again."""
+    frame = pd.DataFrame({name: pd.Series(values, dtype="str")})
+    table, schema, _ = infer_with_notes(frame, options=ReadOptions(**options))
+    assert conform(frame, schema).table.equals(table)
     return table[name], schema[name]
 
 
@@ -70,6 +73,55 @@ def test_mostly_numbers_are_numbers_and_the_failures_are_counted():
     column, rule = one([str(i) for i in range(3, 98)] + ["n/k"] * 5)
     assert rule.dtype == "int" and column.isna().sum() == 5 and "5 of 100 cells could not be read" in rule.reason
     assert one([str(i) for i in range(3, 97)] + ["n/k"] * 6)[1].dtype == "str"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "decimal", "unit", "marks"),
+    [
+        (["$5", "$1,200.50", "-$7"], [5, 1200.5, -7], ".", "$", ()),
+        (["5%", "7 %", "12.5%"], [5, 7, 12.5], ".", "%", ()),
+        (["1.234,50 €", "2,00 €", "-"], [1234.5, 2, None], ",", "€", ("-",)),
+        (["12 kg", "13 kg", "1 500 kg"], [12, 13, 1500], ".", "kg", ()),
+        (["(1,234)", "5.5", "−7"], [-1234, 5.5, -7], ".", "", ()),
+        (["1'234.5", "7", "****"], [1234.5, 7, None], ".", "", ("****",)),
+        (["USD 5", "USD 7"], [5, 7], ".", "USD", ()),
+    ],
+)
+def test_numbers_as_people_write_them(values, expected, decimal, unit, marks):
+    column, rule = one(values)
+    assert rule.kind == "numeric" and (rule.decimal, rule.unit, rule.missing_marks) == (decimal, unit, marks)
+    assert [None if pd.isna(v) else v for v in column.tolist()] == expected
+
+
+@pytest.mark.parametrize(
+    "values", [["12 kg", "500 g"], ["12A", "14A"], ["1st", "2nd"], ["10 AM", "11 AM"], ["9007199254740993 kg", "1 kg"], ["1-2", "3-4"]]
+)
+def test_what_is_no_number_stays_text(values):
+    assert one(values)[1].dtype == "str"
+
+
+def doubts(**columns):
+    frame = pd.DataFrame(columns, dtype="str")
+    table, _, notes = infer_with_notes(frame)
+    return table, [(note.kind, note.column) for note in notes]
+
+
+def test_guesses_are_said_and_other_columns_of_the_table_settle_them():
+    assert doubts(a=["1,234", "5,678"])[1] == [("ambiguous_number", "a")]
+    table, said = doubts(a=["1,234", "5,678"], b=["0,5", "1,25"])
+    assert table["a"].tolist() == [1.234, 5.678] and said == []
+    assert doubts(a=["3", "-"], b=["$1", "2"], c=["05/01/2024", "06/02/2024"])[1] == [
+        ("missing_mark", "a"),
+        ("unit", "b"),
+        ("ambiguous_date", "c"),
+    ]
+
+
+def test_a_person_decides():
+    assert one(["007", "8"], kinds={"c": "number"})[0].tolist() == [7, 8] and one(["1", "2"], kinds={"c": "text"})[1].dtype == "str"
+    assert one(["05/01/2024", "06/02/2024"], dates="day_first")[0].iloc[0] == pd.Timestamp(2024, 1, 5)
+    assert one(["1,234", "5,678"], decimal=",")[0].tolist() == [1.234, 5.678]
+    assert one(["A", "gone", "A"], missing=("gone",))[0].isna().tolist() == [False, True, False]
 
 
 D = datetime.datetime
