@@ -34,7 +34,7 @@ def beside(at: _ui.Current, code: str) -> None:
             continue
         word, icon, color = VERDICTS[row["verdict"]]
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{title}: {words(metric, row, row['with'], row['without'])}", width="stretch")
+            st.markdown(f"{title}: {words(metric, row)}", width="stretch")
             st.badge(word, icon=icon, color=color)
 
 
@@ -51,10 +51,10 @@ def _measured(at: _ui.Current, code: str) -> list[tuple[dict[str, Any], str, boo
     return list(found.values())
 
 
-def words(metric: str, gain: dict[str, Any], with_it: float, without: float) -> str:
+def words(metric: str, gain: dict[str, Any]) -> str:
     """A difference in a sentence; positive is better, whichever way the metric points. Markdown."""
     title = _ui.md(_judged.metric_title(metric))
     return (
-        f"{title} {_judged.number(with_it)} with it, {_judged.number(without)} without: {gain['gain']:+.3g} "
-        f":gray[95 % interval {gain['low']:+.2g} to {gain['high']:+.2g}, positive is better]"
+        f"{title} {_judged.number(gain['with'])} with it, {_judged.number(gain['without'])} without: {gain['gain']:+.3g} "
+        f":gray[(95 % interval {gain['low']:+.2g} to {gain['high']:+.2g}, positive is better)]"
     )

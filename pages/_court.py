@@ -42,16 +42,15 @@ def section(at: _ui.Current) -> None:
 def _scores(found: dict[str, Any]) -> None:
     """Two scores on the same folds; the honest one first."""
     scores, title = found["scores"], _judged.metric_title(found["metric"])
-    honest = scores["without"] or scores["with"]
-    facts = [(f"Honest {title}", _judged.number(honest["score"]), f"On {honest['rows']:,} rows out of fold, without the suspects.")]
-    if scores["without"]:
-        drop = scores["gain"]
-        facts.append((f"{title} with the suspects", _judged.number(scores["with"]["score"]), "On the same folds: what a model seems to reach."))
-        facts.append(("What they add", f"{drop['gain']:+.3g}", f"95 % interval {drop['low']:.3g} to {drop['high']:.3g}. It will not be there in use."))
+    facts = [(f"Honest {title}", _judged.number(scores["without"]), f"On {scores['rows']:,} rows out of fold, without the suspects.")]
+    if "gain" in scores:
+        facts.append((f"{title} with the suspects", _judged.number(scores["with"]), "On the same rows and folds: what a model seems to reach."))
+        help = f"95 % interval {scores['low']:+.3g} to {scores['high']:+.3g}; positive is better. It will not be there when the model is used."
+        facts.append(("What they add", f"{scores['gain']:+.3g}", help))
     counts = {verdict: sum(c["verdict"] == verdict for c in found["columns"]) for verdict in VERDICTS}
     facts.append(("Columns", ", ".join(f"{n} {v}" for v, n in counts.items() if n), f"{found['rows']:,} rows were looked at."))
     _ui.cards(facts)
-    if scores["suspects"] and not scores["without"]:
+    if scores["without"] is None:
         st.warning("Every column that the model may see is a suspect; there is no score without them.", icon=":material/warning:")
 
 

@@ -137,7 +137,7 @@ def _carry_out(at: _ui.Current, changes: dict[int, Any]) -> None:
     gained = _analysis.panel(at, "relabelled", "Measure what they gain", labels=told)
     if gained:
         now = gained["labels"] == json.loads(told)
-        st.markdown(_costs.words(gained["metric"], gained["gain"], gained["after"], gained["before"]) + ("" if now else " :gray[With other corrections.]"))
+        st.markdown(_costs.words(gained["metric"], gained) + ("" if now else " :gray[With other corrections.]"))
     if st.button(f"Make a new version with {len(changes)} corrected", key="doctor_version", type="primary", icon=":material/content_copy:"):
         with _ui.shown():
             added = _version(at, changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.analyses import Asked, analysis
+from pipeline.analyses.compared import compared
 from pipeline.catalog import Param
 from pipeline.errors import TrainyardError
 from pipeline.measure import Measured, Ruler
@@ -44,7 +45,8 @@ def _cost(asked: Asked, ruler: Ruler, now: Measured, fix: Fix) -> dict[str, Any]
     """`gain` is of the fix: positive when the score is better with it. A fix with which nothing can be learned says so."""
     plan = asked.plan
     said = {"code": fix.code, "title": fix.title, "accepted": (fix.code, fix.title) in {(f.code, f.title) for f in plan.fixes}}
-    other = plan.undo(fix.code, fix.title) if said["accepted"] else plan.accept([fix.model_copy(update={"metric": None})])
+    other = plan.undo(fix.code, fix.title) if said["accepted"] else plan.accept([fix])
+    other = other.model_copy(update={"metric": plan.metric})  # a fix that changes the metric is measured by the draft's
     try:
         measured = ruler.measure(other)
     except TrainyardError as error:
@@ -52,5 +54,4 @@ def _cost(asked: Asked, ruler: Ruler, now: Measured, fix: Fix) -> dict[str, Any]
             raise
         return {**said, "failed": str(error)}
     fixed, unfixed = (now, measured) if said["accepted"] else (measured, now)
-    gain = ruler.gain(fixed, over=unfixed)
-    return {**said, "with": fixed.score, "without": unfixed.score, "gain": gain.gain, "low": gain.low, "high": gain.high, "verdict": gain.verdict}
+    return {**said, **compared(ruler, fixed, over=unfixed)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.analyses import Asked, analysis
+from pipeline.analyses.compared import compared
 from pipeline.judge.court import CODE, Findings, acquit, hear
-from pipeline.measure import Measured
 from pipeline.plan import Fix
 
 
@@ -23,20 +23,14 @@ def court(asked: Asked) -> dict[str, Any]:
 
 
 def _scores(asked: Asked, found: Findings) -> dict[str, Any]:
-    """The plan with the suspects and without them. What is left out already counts as with; without suspects both are one."""
+    """The score with the suspects and without them, and what they add. What the court had left out before counts as with."""
     plan = acquit(asked.plan)
     suspects = [name for name in (*found.of("guilty"), *found.of("suspicious")) if name in plan.features]
     asked.done(0.6, "Measuring with all columns")
     ruler = asked.ruler()
     whole = ruler.measure(plan)
-    told: dict[str, Any] = {"suspects": suspects, "with": _told(whole), "without": None, "gain": None}
-    if suspects and set(suspects) != set(plan.features):
-        asked.done(0.8, "Measuring without the suspects")
-        honest = ruler.measure(plan.accept([Fix(code=CODE, title="without the suspects", ignore=tuple(suspects))]))
-        drop = ruler.gain(whole, over=honest)
-        told |= {"without": _told(honest), "gain": {"gain": drop.gain, "low": drop.low, "high": drop.high, "verdict": drop.verdict}}
-    return told
-
-
-def _told(one: Measured) -> dict[str, Any]:
-    return {"score": one.score, "interval": list(one.interval), "rows": int(one.counts.sum())}
+    if not suspects or set(suspects) == set(plan.features):
+        return {"suspects": suspects, "with": whole.score, "without": None if suspects else whole.score, "rows": int(whole.counts.sum())}
+    asked.done(0.8, "Measuring without the suspects")
+    honest = ruler.measure(plan.accept([Fix(code=CODE, title="without the suspects", ignore=tuple(suspects))]))
+    return {"suspects": suspects, **compared(ruler, whole, over=honest)}

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.analyses import Asked, analysis
+from pipeline.analyses.compared import compared
 from pipeline.catalog import Param
 from pipeline.errors import PlanError
 from pipeline.judge.doctor import Doubts, Neighbours, doubts
 from pipeline.judge.relabel import corrected
-from pipeline.measure import Gain, Measured, Ruler
+from pipeline.measure import Measured, Ruler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +42,10 @@ def doctor(asked: Asked) -> dict[str, Any]:
     labels = measured.y.copy()
     replaced = found.ranked[: min(found.errors, count)]
     labels[replaced] = found.proposed[replaced]
-    gain = ruler.gain(ruler.measure(asked.plan, labels=labels), over=measured) if len(replaced) else None
+    gain = compared(ruler, ruler.measure(asked.plan, labels=labels), over=measured) if len(replaced) else None
     return {
         "metric": asked.plan.metric, "score": measured.score, "interval": list(measured.interval), "rows": len(measured.y),
-        "errors": found.errors, "classes": [str(c) for c in ruler.classes], "suspects": suspects, "replaced": len(replaced), "gain": _told(gain),
+        "errors": found.errors, "classes": [str(c) for c in ruler.classes], "suspects": suspects, "replaced": len(replaced), "gain": gain,
     }  # fmt: skip
 
 
@@ -82,10 +83,8 @@ def relabelled(asked: Asked) -> dict[str, Any]:
     asked.done(0.5, f"Measuring with {len(changes)} corrected labels")
     table = corrected(asked.table, asked.schema, asked.plan.target, {int(row): label for row, label in changes.items()})
     codes = _codes(asked, ruler, table)
-    after = ruler.measure(asked.plan, labels=codes)
-    gain = ruler.gain(after, over=before)
-    used = int(np.sum(codes != before.y))
-    return {"metric": asked.plan.metric, "before": before.score, "after": after.score, "gain": _told(gain), "labels": changes, "used": used}
+    gain = compared(ruler, ruler.measure(asked.plan, labels=codes), over=before)
+    return {"metric": asked.plan.metric, "labels": changes, "used": int(np.sum(codes != before.y)), **gain}
 
 
 def _codes(asked: Asked, ruler: Ruler, table: pd.DataFrame) -> np.ndarray:
@@ -95,7 +94,3 @@ def _codes(asked: Asked, ruler: Ruler, table: pd.DataFrame) -> np.ndarray:
         return values.to_numpy(float)
     places = {str(name): code for code, name in enumerate(ruler.classes)}
     return np.array([places[str(column.label(value))] for value in values])
-
-
-def _told(gain: Gain | None) -> dict[str, Any] | None:
-    return gain and {"gain": gain.gain, "low": gain.low, "high": gain.high, "verdict": gain.verdict}

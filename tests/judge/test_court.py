@@ -116,8 +116,8 @@ def test_the_honest_score_is_without_the_suspects_and_accepting_leaves_them_out(
     asked = {"on_event": lambda kind, payload: steps.append(kind), "executor": InlineExecutor()}
     facts = answer(plan.asking("court"), table, schema, **asked)
     scores = facts["scores"]
-    assert scores["suspects"] == ["planted"] and scores["gain"]["verdict"] == "better" and "progress" in steps
-    assert scores["with"]["score"] > 0.95 > scores["without"]["score"] > 0.7
+    assert scores["suspects"] == ["planted"] and scores["verdict"] == "better" and "progress" in steps
+    assert scores["with"] > 0.95 > scores["without"] > 0.7
     convicted = answered(plan, {"planted": "after"})
     accepted = accept_verdicts(convicted, facts)
     assert "planted" not in accepted.features and "strong" in accepted.features
