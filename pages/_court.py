@@ -13,7 +13,7 @@ VERDICTS = {  # word, icon, colour
     "guilty": ("Guilty", ":material/gavel:", "red"), "suspicious": ("Suspicious", ":material/help:", "orange"),
     "clean": ("Clean", ":material/check_circle:", "green"),
 }  # fmt: skip
-WHEN = {"": "", "before": "Before", "at": "At that moment", "after": "Only afterwards"}
+WHEN = {"": "Not answered", "before": "Before", "at": "At that moment", "after": "Only afterwards"}
 MOST_CARDS = 12
 MOST_DOTS = 15
 
@@ -48,7 +48,8 @@ def _scores(found: dict[str, Any]) -> None:
         help = f"95 % interval {scores['low']:+.3g} to {scores['high']:+.3g}; positive is better. It will not be there when the model is used."
         facts.append(("What they add", f"{scores['gain']:+.3g}", help))
     counts = {verdict: sum(c["verdict"] == verdict for c in found["columns"]) for verdict in VERDICTS}
-    facts.append(("Columns", ", ".join(f"{n} {v}" for v, n in counts.items() if n), f"{found['rows']:,} rows were looked at."))
+    said = f"{counts['guilty']} guilty and {counts['suspicious']} suspicious; {found['rows']:,} rows were looked at."
+    facts.append(("Accused", f"{counts['guilty'] + counts['suspicious']} of {len(found['columns'])} columns", said))
     _ui.cards(facts)
     if scores["without"] is None:
         st.warning("Every column that the model may see is a suspect; there is no score without them.", icon=":material/warning:")
@@ -123,7 +124,7 @@ def _questions(at: _ui.Current, found: dict[str, Any]) -> None:
     edited = st.data_editor(rows, key=f"court_known_{base}", hide_index=True, column_config=shown, disabled=["Column", "Verdict", "Alone", "Evidence"],
                             height=_ui.height(len(found["columns"]), 12))  # fmt: skip
     words = {word: when for when, word in WHEN.items()}
-    answers = {name: words[word or ""] for name, word in zip(edited["Column"], edited["Known"])}
+    answers = {name: words[word] for name, word in zip(edited["Column"], edited["Known"])}
     if st.button("Save the answers", key="court_save", icon=":material/save:", disabled=answers == {name: known.get(name, "") for name in answers}):
         _ui.save(answered(at.plan, answers))
         st.rerun()

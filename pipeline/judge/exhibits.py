@@ -368,7 +368,7 @@ def identifier(subject: Subject, name: str, found: Strength) -> Iterator[Exhibit
     sure, doubtful = (0.95, 0.7) if subject.task != "regression" else (0.9, 0.4)
     if why and found.low >= doubtful:
         verdict: Guilt = "guilty" if found.low >= sure else "suspicious"
-        words = f"It {why}, and yet {found.view} tells {subject.target!r}: it was given out in its order, or with it."
+        words = f"It {why}, and yet it tells {subject.target!r} by {found.view}: it was given out in its order, or with it."
         yield Exhibit("order", verdict, words, {"score": found.score, "view": found.view})
 
 

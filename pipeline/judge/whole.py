@@ -27,8 +27,8 @@ def _sorted(rows: Rows) -> Iterator[Exhibit]:
     found = row_order(rows)
     if found.low >= SORTED[rows.classes]:
         words = (
-            f"The rows are sorted by {rows.subject.target!r}: their place in the table reaches {rows.measure} {found.score:.3f}. "
-            "A column that numbers the rows, or a split that is not drawn at random, would give it away."
+            f"The place of a row in the table tells {rows.subject.target!r} ({rows.measure} {found.score:.3f}): the rows are sorted by it, or it "
+            "comes in waves. A column that numbers the rows gives it away, and so do neighbours on both sides of a split."
         )
         yield Exhibit("order", "suspicious", words, {"score": found.score})
 
