@@ -72,4 +72,4 @@ def answer(
     return {"analysis": entry.name, **entry.make(asked)}
 
 
-from pipeline.analyses import costs, court, doctor, worth  # noqa: E402, F401  (each registers itself)
+from pipeline.analyses import candidates, costs, court, doctor, worth  # noqa: E402, F401  (each registers itself)

@@ -1,0 +1,137 @@
+"""Columns worth adding: those that could be made of others, screened cheaply, measured one by one, and confirmed together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import norm
+
+from pipeline.analyses import Asked, analysis
+from pipeline.catalog import Param
+from pipeline.features import candidates as made
+
+if TYPE_CHECKING:
+    from pipeline.measure import Gain, Measured, Ruler
+    from pipeline.plan import Plan
+
+# Nothing is drawn at random but the rows that early stopping watches, so that a column that says nothing changes next to nothing.
+STEADY = {"learning_rate": 0.1, "num_leaves": 31, "n_estimators": 300, "feature_fraction": 1.0, "bagging_fraction": 1.0}
+ROWS, SCREENED_ROWS, FOLDS = 20_000, 10_000, 3
+SEEDS = 3  # fits of the draft as it is: how much a score moves by chance alone
+LEVEL = 0.95
+MOST_TOGETHER = 5
+
+
+@analysis(
+    "candidates",
+    title="Candidates with their gain",
+    help="Proposes ratios, differences, products, crossed categories, group aggregates and days between dates, and measures what the most "
+    "promising of them add to the score on the same folds.",
+    params=(
+        Param("seconds", "float", 120.0, "Time, at most", "What is measured by then is the answer.", 10.0, 7_200.0, unit="s", tune=False),
+        Param("most", "int", 20, "Measured, at most", "The best by the screen.", 1, 200, unit="candidates", tune=False),
+    ),
+)
+def candidates(asked: Asked) -> dict[str, Any]:
+    """Base fits, the screen, a measurement of each of the best, and the chosen ones together on other folds."""
+    search = _Search(asked)
+    ranked, proposed = search.screened()
+    rows = search.measured(ranked[: asked.params["most"]], proposed)
+    rows.sort(key=lambda row: -row["gain"])
+    together = search.confirmed([row for row in rows if row["verdict"] in ("better", "promising")][:MOST_TOGETHER])
+    return {
+        "metric": asked.plan.metric,
+        "score": search.base.score,
+        "rows": int(search.base.counts.sum()),
+        "proposed": proposed,
+        "promising": len(ranked),
+        "noise": search.noise,
+        "candidates": rows,
+        "together": together,
+        "seconds": round(time.monotonic() - search.began, 1),
+    }
+
+
+class _Search:
+    """One search for candidates: the draft measured first, and the time that is left."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked, self.began = asked, time.monotonic()
+        asked.done(0.0, "Measuring the draft as it is")
+        self.ruler = asked.ruler(params=STEADY, folds=FOLDS, most_rows=ROWS)
+        self.base, self.noise = _base(self.ruler, asked.plan)
+        self.each = (time.monotonic() - self.began) / SEEDS
+
+    def left(self) -> float:
+        return self.asked.params["seconds"] - (time.monotonic() - self.began)
+
+    def screened(self) -> tuple[list[made.Candidate], int]:
+        self.asked.done(0.15, "Looking for columns that explain what the model does not")
+        known = np.flatnonzero(self.base.counts)
+        if len(known) > SCREENED_ROWS:
+            known = np.sort(np.random.default_rng(self.asked.plan.seed).choice(known, SCREENED_ROWS, replace=False))
+        left = made.residuals(self.base.y[known], self.base.oof[known])
+        end = time.monotonic() + self.left() / 3
+        table = self.asked.table.loc[self.ruler.rows[known]]
+        return made.screen(self.asked.plan, table, left, should_stop=lambda: self.asked.should_stop() or time.monotonic() > end)
+
+    def measured(self, ranked: list[made.Candidate], proposed: int) -> list[dict[str, Any]]:
+        rows = []
+        for place, candidate in enumerate(ranked):
+            if rows and self.left() < 3 * self.each:  # two are kept for the chosen ones together
+                break
+            self.asked.done(0.2 + 0.7 * place / len(ranked), f"Measuring {candidate.title!r}, {place + 1} of {len(ranked)}")
+            began = time.monotonic()
+            other = self.ruler.measure(made.with_step(self.asked.plan, candidate.step))
+            gain = self.ruler.gain(other, over=self.base)
+            self.each = time.monotonic() - began
+            rows.append(_row(candidate, other, gain, self.noise, proposed, time.monotonic() - began))
+        return rows
+
+    def confirmed(self, chosen: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """The chosen ones together, on folds that have not chosen them, and on other rows where the table has more."""
+        if not chosen:
+            return None
+        self.asked.done(0.92, "Measuring the chosen candidates together, on other folds")
+        plan = self.asked.plan.model_copy(update={"seed": self.asked.plan.seed + 1})
+        ruler = type(self.ruler)(
+            plan, self.asked.table, self.asked.schema, params=STEADY, folds=FOLDS, most_rows=ROWS, executor=self.asked.executor,
+            should_stop=self.asked.should_stop,
+        )  # fmt: skip
+        full = plan
+        for row in chosen:
+            full = made.with_step(full, made.StepSpec.model_validate(row["step"]))
+        base, other = ruler.measure(plan), ruler.measure(full)
+        gain, error = _judged(ruler.gain(other, over=base), self.noise)
+        half = error * float(norm.ppf(0.5 + LEVEL / 2))
+        verdict = "better" if gain > half else "worse" if gain < -half else "tie"
+        return {
+            "titles": [row["title"] for row in chosen], "score": other.score, "without": base.score, "gain": gain, "low": gain - half,
+            "high": gain + half, "verdict": verdict,
+        }  # fmt: skip
+
+
+def _base(ruler: Ruler, plan: Plan) -> tuple[Measured, float]:
+    """The draft measured, and the deviation of its score over seeds of the model."""
+    fits = [ruler.measure(plan.model_copy(update={"seed": plan.seed + i})) for i in range(SEEDS)]
+    return fits[0], float(np.std([ruler.gain(fit, over=fits[0]).gain for fit in fits], ddof=1))
+
+
+def _judged(gain: Gain, noise: float) -> tuple[float, float]:
+    """The gain and its standard error: by the rows (bootstrap), and by the seeds of the two models that are compared."""
+    of_rows = (gain.high - gain.low) / 2 / float(norm.ppf(0.5 + LEVEL / 2))
+    return gain.gain, float(np.hypot(of_rows, np.sqrt(2) * noise))
+
+
+def _row(candidate: made.Candidate, other: Measured, measured: Gain, noise: float, proposed: int, seconds: float) -> dict[str, Any]:
+    """What is told of a candidate. The strict interval allows for every candidate that was looked at (Bonferroni)."""
+    gain, error = _judged(measured, noise)
+    half, strict = (error * float(norm.ppf(1 - (1 - LEVEL) / 2 / tried)) for tried in (1, max(1, proposed)))
+    verdict = "better" if gain > strict else "promising" if gain > half else "worse" if gain < -half else "tie"
+    return {
+        "title": candidate.title, "kind": candidate.step.step, "step": candidate.step.model_dump(mode="json"), "share": candidate.worth,
+        "score": other.score, "gain": gain, "low": gain - half, "high": gain + half, "strict_low": gain - strict, "strict_high": gain + strict,
+        "verdict": verdict, "seconds": round(seconds, 2),
+    }  # fmt: skip
