@@ -54,9 +54,13 @@ def table(facts: Sequence[dict[str, Any]], key: str, roles: Mapping[str, str] | 
     if roles:
         rows["Role"] = [roles.get(f["name"], "feature") for f in facts]
     rows |= {"Missing": [f["missing_share"] for f in facts], "Unique": [f["unique"] for f in facts], "Values": [_spark(f) for f in facts]}
+    if any(f.get("relation") is not None for f in facts):
+        rows["To the target"] = [None if f.get("relation") is None else abs(f["relation"]) for f in facts]
+        rows["Values"] = rows.pop("Values")
     config = {
         "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
         "Unique": st.column_config.NumberColumn(format="localized"),
+        "To the target": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1, help="The strength of the relation, from 0 to 1"),
         "Values": st.column_config.BarChartColumn(y_min=0, help="How the values are spread; for categories the most frequent ones"),
     }
     drawn = st.dataframe(
@@ -87,6 +91,7 @@ def card(dataset: Dataset, fact: Mapping[str, Any]) -> None:
         _charts.show(_charts.levels(fact["top"][:8]), "column_levels", f"The most frequent values of {column.name}")
     facts = [("Missing", f"{fact['missing']:,} of {dataset.rows:,}"), ("Different values", f"{fact['unique']:,}")]
     facts += [(title, _plain(fact[name])) for name, title in (("min", "Lowest"), ("mean", "Mean"), ("max", "Highest")) if fact[name] is not None]
+    facts += [("Relation to the target", f"{abs(fact['relation']):.2f}")] if fact.get("relation") is not None else []
     facts += [("In the file", column.source)] if column.source else []
     st.caption("  \n".join(f"{name}: **{_ui.md(value)}**" for name, value in facts))
 

@@ -30,6 +30,7 @@ from pipeline import Plan, Store, TrainyardError, entries
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline import Portrait
     from pipeline.catalog import Entry, Param
     from pipeline.store import Dataset, Run
 
@@ -392,33 +393,34 @@ def _step(param: Param) -> float:
 # --- data --------------------------------------------------------------------------------------------------------------
 
 FILE_TYPES = ["csv", "tsv", "txt", "xlsx", "xls", "ods", "parquet", "pq", "json", "jsonl", "ndjson", "gz"]
-HEAD_ROWS = 2_000
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What pages draw of a table without reading it again: its first 2,000 rows, the facts of each column, its size in memory."""
+    """What pages draw of a table without reading it: its first rows, the facts of each column, its size in memory, its portrait."""
 
     head: pd.DataFrame
     facts: list[dict[str, Any]]
     memory: int  # bytes
     missing: float  # share of all cells
+    portrait: Portrait
 
 
-def seen(found: Dataset) -> Seen:
-    """What there is to see of a dataset; the whole table is read once per server, not once per rerun."""
-    return _seen(found, os.environ.get("TRAINYARD_HOME"), found.id)
+def seen(found: Dataset, target: str | None = None) -> Seen:
+    """What there is to see of a dataset, from the rows that are kept beside it; computed once per server and target."""
+    return _seen(found, os.environ.get("TRAINYARD_HOME"), found.id, target)
 
 
-@st.cache_resource(show_spinner="Reading the table …", max_entries=16)
-def _seen(_found: Dataset, home: str | None, dataset_id: str) -> Seen:
-    from pipeline import profile
+@st.cache_resource(show_spinner="Looking at the table …", max_entries=16)
+def _seen(_found: Dataset, home: str | None, dataset_id: str, target: str | None) -> Seen:
+    from pipeline import Portrait
 
-    table = _found.table()
-    facts = profile(table, _found.schema)
-    cells = max(1, table.shape[0] * table.shape[1])
-    missing = sum(fact["missing"] for fact in facts) / cells
-    return Seen(table.head(HEAD_ROWS).copy(), facts, int(table.memory_usage(deep=True).sum()), missing)
+    sample = _found.sample()
+    portrait = Portrait(sample, _found.schema, target, _found.tops())
+    cells = max(1, _found.rows * _found.columns)
+    missing = sum(fact["missing"] for fact in portrait.columns) / cells
+    memory = sample.memory_usage(deep=True).sum() * _found.rows / max(1, len(sample))
+    return Seen(_found.head(), portrait.columns, int(memory), missing, portrait)
 
 
 def rows_at(found: Dataset, positions: Iterable[int]) -> pd.DataFrame:

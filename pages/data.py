@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _columns, _ui
+from pages import _columns, _profile, _ui
 
 _ui.guard()
 
@@ -85,12 +85,14 @@ def report(dataset) -> None:
 
 def show(at) -> None:
     with _ui.shown():
-        seen = _ui.seen(at.dataset)
+        seen = _ui.seen(at.dataset, at.plan.target if at.plan else None)
     _ui.cards([("Rows", f"{at.dataset.rows:,}"), ("Columns", f"{at.dataset.columns:,}"), ("Missing cells", f"{seen.missing:.1%}"),
                ("In memory", f"{seen.memory / 1e6:,.1f} MB")])  # fmt: skip
-    tabs = st.tabs(["Preview", "Columns", "Import report"], key="tab", on_change="rerun", bind="query-params")
-    drawers = (lambda: preview(at.dataset, seen), lambda: columns(at.dataset, seen, at.plan), lambda: report(at.dataset))
-    for tab, draw in zip(tabs, drawers):
+    drawers = {"Preview": lambda: preview(at.dataset, seen), "Columns": lambda: columns(at.dataset, seen, at.plan),
+               "Relations": lambda: _profile.relations(seen.portrait), "Missing": lambda: _profile.gaps(seen.portrait),
+               "Import report": lambda: report(at.dataset), "Report": lambda: _profile.report(seen.portrait, at.dataset)}  # fmt: skip
+    tabs = st.tabs(list(drawers), key="tab", on_change="rerun", bind="query-params")
+    for tab, draw in zip(tabs, drawers.values()):
         if tab.open:
             with tab:
                 draw()

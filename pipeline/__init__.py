@@ -23,6 +23,7 @@ _HOMES = {
     "ModelVersion": "pipeline.store",
     "Outcome": "pipeline.run",
     "Plan": "pipeline.plan",
+    "Portrait": "pipeline.data",
     "Predictor": "pipeline.predictor",
     "Recipe": "pipeline.features",
     "Report": "pipeline.quality",

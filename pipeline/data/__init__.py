@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.data.bundled import Sample, samples
     from pipeline.data.hashing import content_hash
+    from pipeline.data.portrait import Portrait
     from pipeline.data.profiles import profile
     from pipeline.data.reader import load, read
     from pipeline.data.report import ImportProblem, ImportReport, Limits, ReadOptions
@@ -26,6 +27,7 @@ _HOMES = {
     "ImportReport": "report",
     "Limits": "report",
     "Note": "types",
+    "Portrait": "portrait",
     "ReadOptions": "report",
     "Sample": "bundled",
     "Schema": "schema",
@@ -39,7 +41,7 @@ _HOMES = {
     "samples": "bundled",
 }
 __all__ = [
-    "Column", "Conformed", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "ReadOptions", "Sample", "Schema",
+    "Column", "Conformed", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions", "Sample", "Schema",
     "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
 ]  # fmt: skip
 

@@ -51,6 +51,7 @@ class Answer(BaseModel):
     table_schema: Schema | None = None
     headers: list[str] | None = None
     content: str | None = None
+    tops: dict[str, list[list[Any]]] = {}
     error: str | None = None
     message: str = ""
     hint: str = ""
@@ -134,6 +135,7 @@ def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list
     import pyarrow.parquet as parquet
 
     from pipeline.data.hashing import content_hash
+    from pipeline.data.profiles import tops
     from pipeline.data.sampling import HEAD_ROWS, sampled
 
     parts = {TABLE: frame} if schema is None else {TABLE: frame, HEAD: frame.head(HEAD_ROWS), SAMPLE: sampled(frame)}
@@ -141,7 +143,7 @@ def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list
         parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), folder / name)
     if schema is None:
         return Answer(report=report, headers=headers)
-    return Answer(report=report, table_schema=schema, content=content_hash(frame, schema))
+    return Answer(report=report, table_schema=schema, content=content_hash(frame, schema), tops=tops(frame, schema))
 
 
 def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | None:
@@ -164,7 +166,7 @@ def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | 
         return None
     for name, part in ((HEAD, made.head), (SAMPLE, made.sample)):
         parquet.write_table(part, folder / name)
-    return Answer(report=_report(report, made), table_schema=made.schema, content=made.content)
+    return Answer(report=_report(report, made), table_schema=made.schema, content=made.content, tops=made.tops)
 
 
 def _report(probe: ImportReport, made: Any) -> ImportReport:

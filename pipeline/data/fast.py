@@ -44,6 +44,7 @@ class Made:
     head: pa.Table
     sample: pa.Table
     notes: list[Any]
+    tops: dict[str, list[list[Any]]]
 
 
 def made(source: Source, probe: pd.DataFrame, schema: Schema, target: Path, name: str, limits: Limits) -> Made | None:
@@ -115,7 +116,9 @@ class _Pass:
         self._source.finished(self.rows)
         head, sample = (_joined(parts, schema, columns) for parts in (self._heads, self._samples))
         content = table_digest(self._names, self._digests, self.rows)
-        return Made(Schema(columns=tuple(columns), rows=self.rows), content, head, sample, notes)
+        counted = {name: one.top() for name, one in zip(self._names, self._lanes, strict=True) if one is not None}
+        tops = {name: top for name, top in counted.items() if top}
+        return Made(Schema(columns=tuple(columns), rows=self.rows), content, head, sample, notes, tops)
 
     def _whole(self) -> tuple[dict[int, pa.Array], dict[int, Column], list[Any]]:
         """The columns without a lane, read together: their values, their facts, and what there is to say about them."""

@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 
 from pipeline.data import cells, dates, deciding, numbers
 from pipeline.data.counting import Different, mixed, places, scattered_texts
+from pipeline.data.profiles import MOST_COUNTED, MOST_TOP
 from pipeline.data.schema import Column
 
 FEW_TEXTS = 20_000  # up to here the different texts of a column are counted one by one
 _FEW_IN_A_PIECE = 5_000
+_FEW_NUMBERS = 64  # whole numbers that lie this close together are counted one by one
 _EARLIEST, _LATEST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
 _DIGITS = np.uint8(10)
 # What a lane knows of a rule; a rule that says anything else (a decimal comma, say) needs the careful path.
@@ -74,6 +76,10 @@ class Lane:
             self.low = piece.low if self.low is None else min(self.low, piece.low)
             self.high = piece.high if self.high is None else max(self.high, piece.high)
 
+    def top(self) -> list[list[Any]] | None:
+        """The most frequent values and how often they occur; None when there are too many to count."""
+        return None
+
     def column(self) -> Column:
         known = self.rows - self.missing
         return self.rule.model_copy(update={"missing": self.missing, "unique": min(self.different.count, known), **self._bounds()})
@@ -104,6 +110,7 @@ class Whole(Lane):
     def __init__(self, position: int, rule: Column) -> None:
         super().__init__(position, rule)
         self.rising, self.counting, self._last, self._first = True, True, None, None
+        self._hits: Counter[int] | None = Counter()
 
     def read(self, chunk: pa.Array) -> Piece:
         if pa.types.is_string(chunk.type) and _has_codes(chunk, any_mark=True):
@@ -114,19 +121,27 @@ class Whole(Lane):
         low, high = ends["min"].as_py(), ends["max"].as_py()
         if low is not None and (low < -numbers.LARGEST_EXACT or high > numbers.LARGEST_EXACT):
             raise self._misfit()
+        hits = _hits(array.drop_null().to_numpy(), low) if low is not None and high - low < _FEW_NUMBERS else {}
         steps = np.diff(values) if not missing else None
         facts = {"rising": steps is not None and bool((steps > 0).all()), "counting": steps is not None and bool((steps == 1).all()),
-                 "first": values[0] if len(values) else None, "last": values[-1] if len(values) else None}  # fmt: skip
+                 "first": values[0] if len(values) else None, "last": values[-1] if len(values) else None, "hits": hits}  # fmt: skip
         return Piece(array, missing, low, high, self._bits(values, missing, array), facts=facts)
 
     def add(self, piece: Piece) -> None:
         super().add(piece)
+        if self._hits is not None and self.low is not None and self.high - self.low < _FEW_NUMBERS:
+            self._hits.update(piece.facts["hits"])
+        else:
+            self._hits = None if self.low is not None else self._hits
         first, last = piece.facts["first"], piece.facts["last"]
         if first is None:
             return
         self.rising &= piece.facts["rising"] and (self._last is None or first > self._last)
         self.counting &= piece.facts["counting"] and (self._last is None or first == self._last + 1)
         self._first, self._last = first if self._first is None else self._first, last
+
+    def top(self) -> list[list[Any]] | None:
+        return [list(pair) for pair in self._hits.most_common(MOST_TOP)] if self._hits else None
 
     def column(self) -> Column:
         found = super().column()
@@ -236,6 +251,9 @@ class Words(Lane):
             facts["levels"] = self._levels()
         return rule.model_copy(update=facts)
 
+    def top(self) -> list[list[Any]] | None:
+        return [list(pair) for pair in self.counts.most_common(MOST_TOP)] if self.counts and len(self.counts) <= MOST_COUNTED else None
+
     def _levels(self) -> tuple[str, ...]:
         assert self.counts is not None
         return tuple(text for text, _ in sorted(self.counts.items(), key=lambda one: -one[1])[: deciding.MOST_LEVELS])
@@ -283,12 +301,18 @@ class Flags(Words):
             found, facts = self.rule, {"missing": self.missing, "unique": len(self.counts), "levels": self._levels()}
             return found.model_copy(update=facts)
         found = super().column()
-        yes = {word: str(word in found.true_values) for word in self.counts}
-        hits: Counter[str] = Counter()
-        for word, n in self.counts.items():
-            hits[yes[word]] += n
-        levels = tuple(level for level, _ in sorted(hits.items(), key=lambda one: -one[1]))
-        return found.model_copy(update={"unique": len(hits), "levels": levels})
+        hits = self._truths(found.true_values)
+        return found.model_copy(update={"unique": len(hits), "levels": tuple(str(truth) for truth, _ in hits.most_common())})
+
+    def top(self) -> list[list[Any]] | None:
+        return [list(pair) for pair in self._truths(self.rule.true_values or ("True",)).most_common()] or None
+
+    def _truths(self, yes: tuple[str, ...]) -> Counter[bool]:
+        """How often true and false occur, in whatever words."""
+        hits: Counter[bool] = Counter()
+        for word, n in (self.counts or {}).items():
+            hits[word in yes or word.lower() in {one.lower() for one in yes}] += n
+        return hits
 
 
 def lane(position: int, rule: Column, sample: pd.Series, way: str | None = None) -> Lane | None:
@@ -317,6 +341,11 @@ def _values(array: pa.Array, kind: type) -> np.ndarray:
     """All values, with whatever stands where one is missing."""
     data = array.buffers()[1]
     return np.frombuffer(data, dtype=kind)[array.offset : array.offset + len(array)] if data is not None else np.zeros(0, dtype=kind)
+
+
+def _hits(values: np.ndarray, low: int) -> dict[int, int]:
+    counts = np.bincount(values - low)
+    return {low + int(i): int(counts[i]) for i in np.flatnonzero(counts)}
 
 
 def _has_codes(texts: pa.Array, any_mark: bool = False) -> bool:

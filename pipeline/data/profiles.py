@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,43 @@ from pipeline.data.schema import Column, Schema
 
 BINS = 20
 MOST_TOP = 10
+MOST_COUNTED = 1_000
 
 
-def profile(table: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
+def profile(table: pd.DataFrame, schema: Schema, counted: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """One JSON-able dict per column: name, kind, missing, missing_share, unique, min, max, mean, top, histogram.
+
+    `table` may be a sample of the rows of the schema: what the schema counted (missing, unique, lowest, highest) is then said of
+    all rows, `top` is what was `counted` (see `tops`) where that has the column, and else in proportion, as `histogram` is.
 
     `top` is [[value, count], ...], most frequent first. `histogram` is {"edges": n + 1 values, "counts": n}; edges of
     dates are ISO 8601 text. What does not apply to a column is None (`top` and `histogram`: for dates and text too).
     """
-    return [_facts(table[column.name], column) for column in schema.columns]
+    if len(table) == schema.rows:
+        return [_facts(table[column.name], column) for column in schema.columns]
+    return [_of_sample(table[column.name], column, schema.rows, (counted or {}).get(column.name)) for column in schema.columns]
+
+
+def tops(table: pd.DataFrame, schema: Schema) -> dict[str, list[list[Any]]]:
+    """The most frequent values of each column with few different ones, and how often they occur."""
+    few = [column.name for column in schema.columns if 0 < column.unique <= MOST_COUNTED and column.dtype != "datetime"]
+    return {name: _top(table[name].dropna()) for name in few}
+
+
+def _top(known: pd.Series) -> list[list[Any]]:
+    return [[_plain(value), int(count)] for value, count in known.value_counts().head(MOST_TOP).items()]
+
+
+def _of_sample(values: pd.Series, column: Column, rows: int, counted: list[list[Any]] | None) -> dict[str, Any]:
+    facts, times = _facts(values, column), rows / max(1, len(values))
+    if counted and (column.dtype in ("bool", "str") or column.unique <= BINS):
+        facts["top"] = counted
+    elif facts["top"]:
+        facts["top"] = [[value, round(count * times)] for value, count in facts["top"]]
+    if facts["histogram"]:
+        facts["histogram"]["counts"] = [round(count * times) for count in facts["histogram"]["counts"]]
+    bounds = {"min": column.minimum, "max": column.maximum} if column.minimum is not None else {}
+    return facts | bounds | {"missing": column.missing, "missing_share": column.missing / max(1, rows), "unique": column.unique}
 
 
 def _facts(values: pd.Series, column: Column) -> dict[str, Any]:
@@ -38,7 +67,7 @@ def _facts(values: pd.Series, column: Column) -> dict[str, Any]:
     elif column.dtype == "bool":
         facts["mean"] = float(known.astype(float).mean())
     if column.dtype in ("bool", "str") or facts["unique"] <= BINS:
-        facts["top"] = [[_plain(value), int(count)] for value, count in known.value_counts().head(MOST_TOP).items()]
+        facts["top"] = _top(known)
     return facts
 
 

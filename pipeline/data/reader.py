@@ -67,13 +67,15 @@ def in_box(
 class Boxed:
     """What the child left: Parquet files, which belong to whoever moves them away before the `with` block ends.
 
-    `head` has the first rows and `sample` evenly spread ones; `content` is the content hash. `headers` are there when
+    `head` has the first rows and `sample` evenly spread ones; `content` is the content hash, `tops` the
+    most frequent values. `headers` are there when
     every cell was asked for as text.
     """
 
     schema: Schema | None
     report: ImportReport
     content: str
+    tops: dict[str, list]
     headers: list[str] | None
     table: Path
     head: Path
@@ -105,7 +107,7 @@ def boxed(
         answer = _answer(folder, name)
         report = answer.report or ImportReport()
         paths = (folder / TABLE, folder / HEAD, folder / SAMPLE)
-        yield Boxed(answer.table_schema, report, answer.content or "", answer.headers, *paths)
+        yield Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -58,6 +58,7 @@ class Datasets:
                 session.flush()
                 for kind, part in (("head", head), ("sample", sample)):
                     session.add(BesideRow(dataset_id=row.id, kind=kind, artifact=self._artifacts.name(session, part)))
+                session.add(BesideRow(dataset_id=row.id, kind="tops", value=plain(found.tops)))
         return self._dataset(row)
 
     def _dataset(self, row: DatasetRow) -> Dataset:

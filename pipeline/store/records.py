@@ -57,6 +57,10 @@ class Dataset:
         found = self._beside("sample")
         return sampled(self.table()) if found is None else found
 
+    def tops(self) -> dict[str, list[list[Any]]]:
+        """The most frequent values of the columns that have few, counted over all rows; empty when nobody counted."""
+        return self._beside("tops") or {}
+
     def table(self) -> pd.DataFrame:
         """The rows, shape (rows, columns), read from disk and verified at each call. Raises DamagedArtifact."""
         return self._read()
