@@ -17,6 +17,7 @@ from pipeline.features.dates import HOLIDAY_PARTS
 DAY = pd.Timedelta(days=1)
 YEARS = range(1900, 2101)  # those whose holidays are asked for
 FIELDS = {"weekday": "day_of_week", "day of year": "day_of_year"}
+KNOTS = {"weekday": 7, "day of year": 8, "hour": 12}  # of the curves: what is told of the month is in the day of the year
 CYCLES = {"month": 12, "weekday": 7, "day of year": 365.25, "hour": 24}
 
 
@@ -24,31 +25,38 @@ class DateParts(TransformerMixin, BaseEstimator):
     """The named parts of a date as numbers (Monday is 0); the hour only where the training rows have times. Missing is missing in all.
 
     With `elapsed`, days since `since` as one number with a fraction: a date, or "first" for the first date of the training rows.
+    With `curves`, also how near the date is to each of a few points of the week, the year and the day.
     """
 
     def __init__(self, parts: tuple[str, ...] = ("year", "month", "day", "weekday", "day of year", "hour"), elapsed: bool = True,
-                 since: str = "1970") -> None:  # fmt: skip
+                 since: str = "1970", curves: bool = False) -> None:  # fmt: skip
         self.parts = parts
         self.elapsed = elapsed
         self.since = since
+        self.curves = curves
 
     def fit(self, table: pd.DataFrame, y: object = None) -> DateParts:
         validate_data(self, table, skip_check_array=True)
         first = self.since == "first"
         self.starts_ = {name: table[name].min() if first else pd.Timestamp(self.since) for name in table.columns}
-        self.parts_ = {name: self._parts(table[name]) for name in table.columns}
+        timed = {name: _timed(table[name]) for name in table.columns}
+        self.parts_ = {name: self._parts(timed[name]) for name in table.columns}
+        self.curves_ = {name: [c for c in KNOTS if c != "hour" or timed[name]] if self.curves else [] for name in table.columns}
         return self
 
     def transform(self, table: pd.DataFrame) -> pd.DataFrame:
         made = {f"{name}: {part}": self._part(table[name], part) for name, parts in self.parts_.items() for part in parts}
+        for name, cycles in self.curves_.items():
+            for cycle in cycles:
+                made |= dict(zip(_curve_names(name, cycle), _curves(table[name].dt, cycle).T, strict=True))
         return pd.DataFrame(made, index=table.index)
 
     def get_feature_names_out(self, names: object = None) -> np.ndarray:
-        return np.asarray([f"{name}: {part}" for name, parts in self.parts_.items() for part in parts], dtype=object)
+        made = [f"{name}: {part}" for name, parts in self.parts_.items() for part in parts]
+        curves = [curve for name, cycles in self.curves_.items() for cycle in cycles for curve in _curve_names(name, cycle)]
+        return np.asarray([*made, *curves], dtype=object)
 
-    def _parts(self, dates: pd.Series) -> list[str]:
-        known = dates.dropna()
-        timed = bool((known != known.dt.normalize()).any())
+    def _parts(self, timed: bool) -> list[str]:
         parts = [part for part in self.parts if part != "hour" or timed]
         return [*parts, *([f"days since {self.since}"] if self.elapsed else [])]
 
@@ -58,6 +66,27 @@ class DateParts(TransformerMixin, BaseEstimator):
         if part == "week":
             return dates.dt.isocalendar().week.astype("float64").to_numpy(dtype="float64", na_value=np.nan)
         return getattr(dates.dt, FIELDS.get(part, part)).astype("float64")
+
+
+def _timed(dates: pd.Series) -> bool:
+    known = dates.dropna()
+    return bool((known != known.dt.normalize()).any())
+
+
+def _curve_names(name: str, cycle: str) -> list[str]:
+    return [f"{name}: {cycle} near {point:.4g}" for point in np.linspace(0, CYCLES[cycle], KNOTS[cycle], endpoint=False)[1:]]
+
+
+def _curves(dates: Any, cycle: str) -> np.ndarray:
+    """Periodic cubic B-splines of the place in the cycle, rows x curves; a missing date is missing in all."""
+    from sklearn.preprocessing import SplineTransformer
+
+    length = CYCLES[cycle]
+    knots = np.linspace(0, length, KNOTS[cycle] + 1).reshape(-1, 1)
+    splines = SplineTransformer(knots=knots, extrapolation="periodic", include_bias=False).fit([[0.0], [length]])
+    place = _place(dates, cycle)
+    made = splines.transform(np.nan_to_num(place).reshape(-1, 1)) if len(place) else np.empty((0, KNOTS[cycle] - 1))
+    return np.where(np.isnan(place)[:, None], np.nan, made)
 
 
 def chosen(switches: dict[str, Any]) -> list[str]:

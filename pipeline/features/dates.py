@@ -32,15 +32,20 @@ def _switch(part: str) -> Param:
         Param("elapsed", "bool", True, "Days since", "Keeps the order of time as one number.", tune=False),
         Param("since", "text", "1970", "Since when", "A date (2020-03-01), or 'first' for the first of the training rows.", tune=False),
         *map(_switch, PARTS),
+        Param(
+            "curves", "choice", "auto", "Curves of time", "How near a date is to points of the week, the year and the day (splines), so that a "
+            "weighted sum can follow rush hours and seasons. 'auto': for the families that make one, linear models and SVMs.",
+            choices=("auto", "always", "never"), tune=False,
+        ),
     ),
-)
+)  # fmt: skip
 def date_parts(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.calendars import DateParts
 
     parts = tuple(part for part in PARTS if params[part.replace(" ", "_")])
     if not parts and not params["elapsed"]:
         raise PlanError("Date parts has every part switched off.", "Switch at least one part on, or give the dates the role 'ignore'.")
-    return DateParts(parts, params["elapsed"], _start(params["since"].strip()))
+    return DateParts(parts, params["elapsed"], _start(params["since"].strip()), {"auto": needs.sums}.get(params["curves"], params["curves"] == "always"))
 
 
 def _start(said: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,9 @@ CHOICES = [
 def test_every_choice_bears_odd_columns_keeps_rows_apart_and_survives_a_pickle(step: str, params: dict[str, Any]) -> None:
     kind = catalog.get("step", step).facts.kinds[0]
     good, odd = (numbers(x=range(40), y=[3.0] * 40, z=[NAN] * 40), numbers(x=[1e9, NAN], y=[NAN, -1], z=[5, NAN]))
-    if kind != "numeric":
+    if kind == "datetime":
+        good, odd = dates(*pd.date_range("2024-01-01", periods=40, freq="31h")), dates("1700-01-01", None)
+    elif kind != "numeric":
         good, odd = (pd.DataFrame({c: [f"{c} {i % k}" for i in range(40)] for c, k in (("x", 3), ("y", 1), ("z", 40))}) for _ in "12")
         odd = odd.iloc[:2].replace({"x 0": "new", "x 1": NAN}).astype(object)
     for needs in (LINEAR, TREES, NATIVE):
@@ -177,6 +180,16 @@ def test_dates_give_the_chosen_parts_and_the_days_since() -> None:
     assert made.iloc[0].tolist() == [1, 4, 1, 305] and made.iloc[1].isna().all()
     with pytest.raises(PlanError, match="soon"):
         make("date_parts", since="soon")
+
+
+def test_curves_of_time_are_given_to_sums_and_close_around_the_year_the_week_and_the_day() -> None:
+    train = dates("2024-01-01 00:00", "2024-07-01 12:30")
+    assert not any("near" in name for name in make("date_parts", NEAR).fit(train).get_feature_names_out())
+    parts = make("date_parts", replace(LINEAR, sums=True)).fit(train)
+    made = parts.transform(dates("2023-12-31 23:59", "2024-01-01 00:00", "2024-07-01 12:30", None)).filter(like="near")
+    assert made.columns.tolist() == [name for name in parts.get_feature_names_out() if "near" in name] and made.shape == (4, 24)
+    daily = made.filter(like="hour near").to_numpy()
+    assert np.abs(daily[0] - daily[1]).max() < 0.01 < np.abs(daily[0] - daily[2]).max() and np.isnan(daily[3]).all()
 
 
 def test_december_is_next_to_january() -> None:
