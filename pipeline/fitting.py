@@ -130,7 +130,7 @@ class Fitting:
         tally = self.schedule.add(replace(fit, target_rounds=task.rounds or 0))
         what = "refit" if fit.fold == REFIT else "fold"
         told = {"number": fit.number, "family": fit.family, "what": what, "fold": fit.fold + 1, "score": fit.score, "state": fit.state}
-        told |= {"slot": slot, "began": round(began - self.schedule.clock.began, 3), "seconds": fit.seconds, "rounds": fit.rounds}
+        told |= {"slot": slot, "began": round(began - self.schedule.clock.began, 3), "seconds": fit.seconds, "rounds": fit.rounds, "added": fit.added}
         self.journal.say("fit", told)
         self._report(tally, fit)
 

@@ -393,6 +393,9 @@ def _balance_problems(plan: Plan, schema: Schema) -> list[Problem]:
     found = list(method.facts.refusals(plan, schema))
     if plan.balance.column and not method.facts.reads_column:
         found.append((f"{method.title} does not read the weight column {plan.balance.column!r} that is set.", "Clear the column, or choose its weights."))
+    if method.facts.moves_rows and catalog.room("step").grows(plan):
+        hint = "Choose class weights, or leave the step out: made-up rows cannot be told from copies afterwards."
+        found.append((f"{method.title} does not go together with the steps of the recipe that add training rows.", hint))
     return [Problem(message=message, hint=hint, page="models") for message, hint in found]
 
 

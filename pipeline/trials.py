@@ -20,6 +20,8 @@ from pipeline import balance, catalog, evaluate, features
 from pipeline.device import cores, give_back_memory
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
+from pipeline.models.early_stopping import drawn
+from pipeline.models.estimator import Estimator
 from pipeline.plan import Plan
 from pipeline.predictor import FittedModel
 from pipeline.workspace import Workspace
@@ -93,6 +95,7 @@ class Fit:
     degraded: str = ""
     target_rounds: int = 0
     held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
+    added: int = 0  # rows that the training steps of the recipe have added
     recipe_latency: float = 0.0  # of preparing the features, seconds per 1,000 rows
     stopped: int | None = None  # the round at which the clock ended it
 
@@ -182,9 +185,9 @@ def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
 def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, tell: Callable[[Any], None]) -> Fit:
     entry = catalog.get("family", task.family)
     needs = features.Needs.of(entry.facts, task.params)
-    recipe, made, valid_made, recipe_latency = prepared(workspace, data, task.fold, needs)
+    recipe, made, valid_made, recipe_latency, grown = prepared(workspace, data, task.fold, needs)
     rounds = _Rounds(task, tell)
-    model, balanced = fit_model(entry, task, data, recipe, made, rounds)
+    model, balanced = fit_model(entry, task, data, recipe, made, rounds, grown)
     _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
     if len(valid):
@@ -198,24 +201,19 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
     same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded, "recipe_latency": recipe_latency}
-    same |= {"held_back": rounds.best, "stopped": rounds.stopped}
+    same |= {"added": grown.added if grown else 0, "held_back": rounds.best, "stopped": rounds.stopped}
     return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
 def fit_model(
-    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable
+    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable, grown: features.Grown | None = None
 ) -> tuple[FittedModel, dict[str, Any] | None]:
-    """Fit one configuration on the prepared training rows of one fold; also the rows per class before and after balancing."""
-    train, _ = data.part(task.fold)
-    y, present, params, weight, counts = data.y[train], None, dict(task.params), None, None
-    if data.plan.balance.method != "none":
-        raw = None if data.weighing is None else data.weighing.iloc[train]
-        classes = [str(label) for label in data.classes]
-        coded = _coded(data.plan, recipe) if isinstance(made, np.ndarray) and entry.facts.categories == "codes" else None
-        done = balance.apply(
-            data.plan.balance, made, y, task.resources.seed, raw, classes=classes, categorical=coded, weighted=entry.facts.weights
-        )
-        made, y, weight, counts = done.X, done.y, done.weight, {"before": done.before, "after": done.after}
+    """Fit one configuration on the prepared training rows of one fold; also the rows per class before and after balancing.
+
+    `grown` says which of the rows were added, and of which rows these were made.
+    """
+    made, y, weight, origin, counts = _balanced(entry, task, data, recipe, made, grown)
+    present, params = None, dict(task.params)
     if data.classes:
         present, y = np.unique(y, return_inverse=True)  # a fold may lack a rare class, and boosters want 0..K-1 without gaps
         if len(present) == 1:
@@ -224,8 +222,29 @@ def fit_model(
         params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
     estimator = entry.make(data.plan.task, params, task.resources)
     weighted = {} if weight is None else {"sample_weight": weight}  # a family that knows no weights need not name them
-    estimator.fit(made, y, **weighted, **({"on_round": on_round} if entry.facts.iterative else {}))
+    tied = {} if origin is None or not isinstance(estimator, Estimator) else {"origin": origin}
+    estimator.fit(made, y, **weighted, **tied, **({"on_round": on_round} if entry.facts.iterative else {}))
     return FittedModel(recipe, estimator, present, len(data.classes)), counts
+
+
+def _balanced(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, grown: features.Grown | None) -> tuple:
+    """The rows to fit on, their target, weights and origin, and the rows per class before and after balancing."""
+    train, _ = data.part(task.fold)
+    y, weight, origin, rows = data.y[train], None, None, train
+    if grown is not None:
+        y, weight, origin, rows = grown.y, grown.weight, grown.origin, train[grown.origin[:, 0]]
+    if weight is not None and not entry.facts.weights:  # a mixture then counts for the row that it is nearer to
+        kept = np.flatnonzero(weight >= 0.5)
+        made, y, weight, origin, rows = balance.take(made, kept), y[kept], None, drawn(origin, kept), rows[kept]
+    if data.plan.balance.method == "none":
+        return made, y, weight, origin, None
+    raw = None if data.weighing is None else data.weighing.iloc[rows]
+    classes = [str(label) for label in data.classes]
+    coded = _coded(data.plan, recipe) if isinstance(made, np.ndarray) and entry.facts.categories == "codes" else None
+    same = {"classes": classes, "categorical": coded, "weighted": entry.facts.weights}
+    done = balance.apply(data.plan.balance, made, y, task.resources.seed, raw, **same)
+    both = weight if done.weight is None else done.weight if weight is None else done.weight * weight
+    return done.X, done.y, both, origin if len(done.y) == len(y) else None, {"before": done.before, "after": done.after}
 
 
 def _coded(plan: Plan, recipe: Any) -> list[int]:
@@ -239,14 +258,18 @@ def _within(entry: catalog.Entry, rounds: int) -> int:
     return int(min(max(rounds, bounds.low), bounds.high))
 
 
-def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any, float]:
-    """The recipe fitted on the fold's training rows, what it makes of its training and validation rows, and its seconds per 1,000 rows."""
+def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: features.Needs) -> tuple[Any, Any, Any, float, features.Grown | None]:
+    """The recipe fitted on the fold's training rows, what it makes of its training and validation rows, and its seconds per 1,000 rows.
+
+    Last, where the recipe adds training rows, which rows these are; their columns are with the training rows.
+    """
     name = recipe_name(fold, needs)
     with workspace.lock(name):
         if not workspace.has(name):
             _prepare(workspace, data, fold, needs)
     recipe, latency = workspace.get(name)
-    return recipe, workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid"), latency
+    grown = workspace.get(f"{name}-grown") if features.grows(data.plan) else None
+    return recipe, workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid"), latency, grown
 
 
 def recipe_name(fold: int, needs: features.Needs) -> str:
@@ -257,7 +280,14 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     name, table = recipe_name(fold, needs), data.table if data.table is not None else workspace.get("table")
     train, valid = data.part(fold)
     recipe = features.build(data.plan, needs)
-    workspace.put_matrix(f"{name}-train", recipe.fit_transform(table.iloc[train], data.y[train]))
+    learned, y = table.iloc[train], data.y[train]
+    if features.grows(data.plan):
+        grown = features.grow(data.plan, learned, y)
+        grown = features.mix(data.plan, needs, replace(grown, X=recipe.fit_transform(grown.X, grown.y)))
+        workspace.put(f"{name}-grown", replace(grown, X=None))
+        workspace.put_matrix(f"{name}-train", grown.X)
+    else:
+        workspace.put_matrix(f"{name}-train", recipe.fit_transform(learned, y))
     asked, judged = time.monotonic(), valid if len(valid) else train[:TIMED_ROWS]
     made = recipe.transform(table.iloc[judged])
     latency = (time.monotonic() - asked) / len(judged) * 1000

@@ -55,12 +55,14 @@ class Balanced:
 
 @dataclass(frozen=True)
 class BalanceFacts:
-    """`reads_column`: it needs a weight column. `refusals(plan, schema)`: why this plan cannot have it, before any fit.
+    """`reads_column`: it needs a weight column. `moves_rows`: it leaves rows out or makes some up.
+    `refusals(plan, schema)`: why this plan cannot have it, before any fit.
 
     `after(params, classes, rows)`: the rows of each class afterwards, from those before; None where that needs the rows.
     """
 
     reads_column: bool = False
+    moves_rows: bool = False
     refusals: Callable[[Any, Any], Refusals] = lambda plan, schema: []
     after: Callable[[dict, Sequence[str], np.ndarray], np.ndarray] | None = None
 

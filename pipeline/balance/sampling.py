@@ -15,7 +15,7 @@ SHARE = Param(
 )
 
 
-@balance("undersample", title="Fewer frequent rows", order=40, params=[SHARE],
+@balance("undersample", title="Fewer frequent rows", order=40, moves_rows=True, params=[SHARE],
          after=lambda params, classes, rows: np.minimum(rows, rows.min() // params["share"]),
          help="Leaves rows of the frequent classes out, at random. Quick, and what is left out is not learned from.")  # fmt: skip
 def undersample(params: dict[str, Any]) -> Callable:

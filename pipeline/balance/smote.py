@@ -48,7 +48,7 @@ def _package_there() -> Refusals:
     return [(str(error), error.hint)]
 
 
-@balance("smote", title="SMOTE", order=60, params=[SHARE, NEIGHBOURS], after=raised, refusals=_smote_fits,
+@balance("smote", title="SMOTE", order=60, moves_rows=True, params=[SHARE, NEIGHBOURS], after=raised, refusals=_smote_fits,
          help="Makes new rows of rare classes, each between two rows of its class that are near each other. For numbers "
               f"only. A class of more than {MOST_PARENTS:,} rows is represented by so many of them.")  # fmt: skip
 def smote(params: dict[str, Any]) -> Callable:
@@ -62,7 +62,7 @@ def smote(params: dict[str, Any]) -> Callable:
     return method
 
 
-@balance("smote_nc", title="SMOTE-NC", order=70, params=[SHARE, NEIGHBOURS], after=raised, refusals=_smote_nc_fits,
+@balance("smote_nc", title="SMOTE-NC", order=70, moves_rows=True, params=[SHARE, NEIGHBOURS], after=raised, refusals=_smote_nc_fits,
          help="SMOTE for numbers and categories together: a new row takes the most frequent category among its neighbours.")  # fmt: skip
 def smote_nc(params: dict[str, Any]) -> Callable:
     def method(part: Part) -> tuple:

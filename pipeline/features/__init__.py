@@ -7,7 +7,7 @@ A step is one decorated function, and belongs to a phase:
 - `derive`: `make(params, needs) -> transformer` reads named columns as they are at that place and adds columns whose
   names and kinds follow from the parameters alone. They go through the later column steps like any other.
 - `matrix`: `make(params, needs) -> transformer` acts on all numbers, after the columns are joined.
-- `training`: `make(params) -> grow` adds training rows inside a fold, never rows to judge by.
+- `training`: `make(params) -> grow` adds training rows inside a fold, never rows to judge by (see `augment`).
 
 Within `columns` and `derive` the order of the recipe counts. `flow(plan)` is the way of every column, worked out without
 data; `build(plan, needs)` is an unfitted scikit-learn Pipeline that goes this way.
@@ -101,6 +101,7 @@ def step(
 
 from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
     arithmetic,
+    augment,
     categories,
     choose,
     clean,
@@ -114,6 +115,7 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
     scale,
     text,
 )  # fmt: skip
+from pipeline.features.augment import Grown, grow, grows, mix  # noqa: E402
 from pipeline.features.auto import recipe  # noqa: E402
 from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
@@ -122,6 +124,6 @@ from pipeline.features.templates import Recipe  # noqa: E402
 from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
-    "Act", "Chain", "Flow", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "inputs", "names_out",
-    "preview", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
+    "Act", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
+    "grows", "inputs", "mix", "names_out", "preview", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
 ]  # fmt: skip

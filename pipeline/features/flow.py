@@ -78,6 +78,8 @@ def flow(plan: Plan) -> Flow:
     given = [(spec, known[spec.step]) for spec in plan.steps if spec.step in known]
     walk = _Walk(plan, inputs(plan))
     for spec, entry in given:
+        if entry.facts.phase in ("columns", "training"):
+            walk.refuse_unknown(spec, entry)
         if entry.facts.phase == "columns":
             walk.columns(spec, entry)
         elif entry.facts.phase == "derive":
@@ -151,8 +153,6 @@ class _Walk:
     def columns(self, spec: StepSpec, entry: catalog.Entry) -> None:
         """Every column of its kinds has one more step to go, or is dropped."""
         facts, chosen = entry.facts, None if spec.columns is None else set(spec.columns)
-        for name in sorted((chosen or set()) - self._named - self.lanes.keys()):
-            self._say(entry, f"there is no column {name!r} at this place of the recipe", self._meant(name))
         if facts.drops:
             self._drop(entry, chosen)
             return
@@ -162,6 +162,10 @@ class _Walk:
                 split = lane.split or ("" if facts.keeps else entry.title)
                 kind = facts.gives or lane.kind
                 self.lanes[name] = Lane(name, lane.begins, kind, (*lane.steps, spec), lane.made_by, lane.reads, lane.shown, split)
+
+    def refuse_unknown(self, spec: StepSpec, entry: catalog.Entry) -> None:
+        for name in sorted(set(spec.columns or ()) - self._named - self.lanes.keys()):
+            self._say(entry, f"there is no column {name!r} at this place of the recipe", self._meant(name))
 
     def derive(self, spec: StepSpec, entry: catalog.Entry) -> None:
         """The columns that it reads are made ready, and its own join them. Parameters that do not fit are told elsewhere."""

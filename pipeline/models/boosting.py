@@ -47,7 +47,7 @@ class Boosted(Estimator):
     def _parts(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the rows to learn from and of those held back (possibly none)."""
         if self.params["early_stopping"]:
-            return inner_split(y, self.resources.seed)
+            return inner_split(y, self.resources.seed, self._origin)
         return np.arange(len(y)), np.arange(0)
 
     def _most_rounds(self, held_back: int) -> int:

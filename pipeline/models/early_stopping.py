@@ -18,12 +18,19 @@ MOST_VALID = 8_000
 TOLERANCE = 1e-4  # gains below a ten-thousandth of the loss do not renew the patience
 
 
-def inner_split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def inner_split(y: np.ndarray, seed: int, origin: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Positions (train, valid) of a tenth of the rows, up to a fifth below 2,000 rows; valid is empty below 50 rows.
 
     Rows are sorted by y and one of every few neighbours is drawn, so classes and the range of numbers keep their
     shares. A class whose only rows were drawn goes back to the training part.
+
+    `origin` names for each row the two rows that it was made of, its own number where it was there. Rows that were added
+    are never held back, and those of which a parent is held back are not learned from.
     """
+    if origin is not None:
+        own = np.flatnonzero(origin[:, 0] == np.arange(len(y)))
+        held = own[inner_split(y[own], seed)[1]]
+        return np.flatnonzero(~np.isin(origin, held).any(axis=1)), held
     n = len(y)
     if n < FEWEST:
         return np.arange(n), np.arange(0)
@@ -38,6 +45,15 @@ def inner_split(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if np.issubdtype(y.dtype, np.integer):
         valid &= np.isin(y, y[~valid])
     return np.flatnonzero(~valid), np.flatnonzero(valid)
+
+
+def drawn(origin: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """The origin of some of the rows, by their new numbers; -1 for a row that is not among them."""
+    if origin is None:
+        return None
+    place = np.full(len(origin), -1)
+    place[rows] = np.arange(len(rows))
+    return place[origin[rows]]
 
 
 def patience(best_round: int) -> int:

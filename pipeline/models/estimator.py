@@ -24,19 +24,22 @@ class Estimator:
     """
 
     degraded_: str | None = None
+    _origin: np.ndarray | None = None  # of the rows of a fit that is under way
 
     def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
         self.task, self.params, self.resources = task, params, resources or Resources()
 
-    def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None) -> Estimator:
+    def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None, origin: np.ndarray | None = None) -> Estimator:
         """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit.
 
         `sample_weight` says how much each row counts, in any unit; families whose facts say `weights=False` count all alike.
+        `origin` ties rows that were added to those that they were made of (see `inner_split`).
         """
         with limited(self.resources.threads):
-            target = self._begin(X, y)
+            target, self._origin = self._begin(X, y), origin
             if not self._single():
                 self._learn(X, target, self._weight(sample_weight, len(target)), on_round)
+            self._origin = None
         return self
 
     def _begin(self, X: Any, y: Any) -> np.ndarray:

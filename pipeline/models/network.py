@@ -67,7 +67,7 @@ class Network(Estimator):
         from pipeline.models.nets.training import Job
 
         X, given = _tame(X), self.params
-        rows, valid = inner_split(y, self.resources.seed) if given["early_stopping"] else (np.arange(len(y)), np.arange(0))
+        rows, valid = inner_split(y, self.resources.seed, self._origin) if given["early_stopping"] else (np.arange(len(y)), np.arange(0))
         self.columns_ = quantile_bins(X[_some(rows, BIN_ROWS)], given["bins"])
         watch = Watch(on_round, wait=lambda best: given["patience"])
         rounds = given["epochs"] if len(valid) or not given["early_stopping"] else min(given["epochs"], WITHOUT_VALID)

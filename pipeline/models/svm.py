@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.catalog import Param
-from pipeline.models.early_stopping import inner_split
+from pipeline.models.early_stopping import drawn, inner_split
 from pipeline.models.estimator import Estimator, sample_rows
 from pipeline.models.facts import OnRound, Resources, family
 
@@ -42,7 +42,7 @@ class SVM(Estimator):
     def _learn(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
         regression, seed = self.task == "regression", self.resources.seed
         rows = sample_rows(y, self._most_rows(), seed, classes=not regression)
-        X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
+        X, y, weight, self._origin = X[rows], y[rows], None if weight is None else weight[rows], drawn(self._origin, rows)
         self.centre_, self.scale_ = 0.0, 1.0
         if regression:
             self.centre_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
@@ -98,7 +98,7 @@ class SVM(Estimator):
 
     def _calibrate(self, X: Any, y: np.ndarray, weight: np.ndarray) -> None:
         """Learn how scores become probabilities, from rows that a first machine has not seen."""
-        rows, valid = inner_split(y, self.resources.seed)
+        rows, valid = inner_split(y, self.resources.seed, self._origin)
         judged = valid if len(valid) else rows
         first = self._fitted(X[rows], y[rows], weight[rows])
         prior = np.bincount(y, weight) / weight.sum()
