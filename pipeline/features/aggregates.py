@@ -97,9 +97,8 @@ def key(table: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
         return pd.Series(0.0, index=table.index)
     if len(names) == 1:
         return table[names[0]]
-    joined = table[names[0]].astype(str).astype(object)
-    for name in names[1:]:
-        joined = joined + "\x1f" + table[name].astype(str)
+    cells = [table[name].to_numpy(dtype=object) for name in names]
+    joined = pd.Series(["\x1f".join(map(str, row)) for row in zip(*cells, strict=True)], index=table.index, dtype=object)
     return joined.where(table[list(names)].notna().all(axis=1), np.nan)
 
 

@@ -23,7 +23,7 @@ class MergeSpellings(Columnwise):
         return best
 
     def _change(self, values: pd.Series, learned: dict[str, str]) -> pd.Series:
-        return values.map(lambda value: learned.get(spelling(str(value)), value), na_action="ignore")
+        return values.map(lambda value: learned.get(spelling(str(value)), value), na_action="ignore").astype(object)
 
 
 class TidyText(Columnwise):
@@ -33,7 +33,7 @@ class TidyText(Columnwise):
         self.lower = lower
 
     def _change(self, values: pd.Series, learned: object) -> pd.Series:
-        return values.map(lambda value: tidied(str(value)).casefold() if self.lower else tidied(str(value)), na_action="ignore")
+        return values.map(lambda value: tidied(str(value)).casefold() if self.lower else tidied(str(value)), na_action="ignore").astype(object)
 
 
 class Bounds(Columnwise):
