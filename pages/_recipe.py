@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _tried, _ui
-from pipeline import entries
+from pipeline import Plan, entries
 
 if TYPE_CHECKING:
     from pages._tried import Tried
-    from pipeline import Plan
     from pipeline.catalog import Entry
     from pipeline.plan import StepSpec
 
@@ -41,7 +40,7 @@ def cards(made: Tried) -> None:
                     _card(made, place, places, known.get(plan.recipe[place].step))
     if not plan.recipe:
         st.caption("No step: only columns that are numbers already can be used.")
-    _foot(plan)
+    _foot(made)
 
 
 def phase(step: Entry | None) -> str:
@@ -143,13 +142,15 @@ def _said(made: Tried, place: int, spec: StepSpec, step: Entry | None) -> str:
 # --- adding ------------------------------------------------------------------------------------------------------------
 
 
-def _foot(plan: Plan) -> None:
+def _foot(made: Tried) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if st.button("Add step", key="add_step", icon=":material/add:", shortcut="Alt+A"):
             st.session_state["opened"], st.session_state["adding"] = None, True
             st.rerun()
-        if st.button("Back to the defaults", key="reset_recipe", type="tertiary", icon=":material/restart_alt:"):
-            save(plan, [{"step": step.name} for step in entries("step") if step.facts.default])
+        help = "The steps that are drafted for a table like this, in the place of these"
+        if st.button("Automatic recipe", key="reset_recipe", type="tertiary", icon=":material/auto_fix_high:", help=help):
+            fresh = Plan.draft(made.schema, made.plan.target, task=made.plan.task)
+            save(made.plan, plain(fresh))
 
 
 def adding() -> bool:

@@ -27,7 +27,7 @@ def settings(plan: Plan, place: int) -> None:
     st.markdown(f"**{_ui.md(step.title)}**")
     exported = " An export to ONNX cannot carry it." if _recipe.cannot_be_exported(step) else ""
     st.caption(_ui.md(step.help) + (f":orange[{exported}]" if exported else ""))
-    kinds, changed = kinds_at(plan, place), {}
+    kinds, changed = _kinds_at(plan, plan.model_dump_json(include={"columns", "recipe", "fixes", "split", "balance"}), place), {}
     if step.facts.phase == "columns":
         changed["columns"] = _columns_of(plan, place, step, kinds)
     given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params, kinds=kinds, across=2)
@@ -39,11 +39,15 @@ def settings(plan: Plan, place: int) -> None:
         _recipe.save(plan, [*recipe[:place], new, *recipe[place + 1 :]], place)
 
 
-def kinds_at(plan: Plan, place: int) -> dict[str, str]:
-    """The columns that are there when the step at that place is carried out, with their kinds; keys that the model must not see included."""
-    withheld = {name for fix in plan.fixes for name in fix.ignore}
-    there = {name: kind for name, kind in plan.kinds.items() if name not in withheld}
-    lanes = flow(plan.model_copy(update={"recipe": plan.recipe[:place]})).lanes
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _kinds_at(_plan: Plan, plan: str, place: int) -> dict[str, str]:
+    """The columns that are there when the step at that place is carried out, with their kinds; keys that the model must not see included.
+
+    Worked out once for a recipe: with 10,000 columns it takes a moment.
+    """
+    withheld = {name for fix in _plan.fixes for name in fix.ignore}
+    there = {name: kind for name, kind in _plan.kinds.items() if name not in withheld}
+    lanes = flow(_plan.model_copy(update={"recipe": _plan.recipe[:place]})).lanes
     return there | {lane.name: "" if lane.split else lane.kind for lane in lanes}
 
 

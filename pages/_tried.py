@@ -12,6 +12,7 @@ from pages import _ui
 from pipeline import TrainyardError, entries, entry, flow, trace
 
 if TYPE_CHECKING:
+    from pipeline.data.schema import Schema
     from pipeline.features import Act, Flow, Trace
     from pipeline.plan import Plan, Problem
     from pipeline.store import Dataset
@@ -35,6 +36,7 @@ class Tried:
     """A draft, laid out and carried out on the first rows; `error` is why that could not be done."""
 
     plan: Plan
+    schema: Schema
     laid: Laid
     trace: Trace | None = None
     error: TrainyardError | None = None
@@ -50,9 +52,9 @@ def tried(at: _ui.Current) -> Tried:
     plan, found = at.plan, laid(at)
     kept = plan.model_dump_json(include={"columns", "recipe", "fixes", "target", "task", "split", "balance"})
     try:
-        return Tried(plan, found, _carried_out(at.dataset, plan, os.environ.get("TRAINYARD_HOME"), at.dataset.id, kept, _seen_by(plan)))
+        return Tried(plan, at.dataset.schema, found, _carried_out(at.dataset, plan, os.environ.get("TRAINYARD_HOME"), at.dataset.id, kept, _seen_by(plan)))
     except TrainyardError as error:
-        return Tried(plan, found, error=error)
+        return Tried(plan, at.dataset.schema, found, error=error)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -121,6 +123,9 @@ def before_and_after(made: Tried, place: int | None) -> None:
 
 
 def _both_ends(shown: Act | Trace, made: Trace, which: str, place: int | None) -> None:
+    if place is not None and shown.seconds is None:
+        st.caption("It adds rows to the training rows of each fold. The rows to judge by, and those shown here, stay as they are.")
+        return
     about = "about " if made.reckoned else ""
     st.markdown(f"**{shown.columns_in:,}** columns in, {about}**{shown.columns_out:,}** out, fitted inside each fold")
     table, total = (shown.before, shown.columns_in) if which == "Before" else (shown.after, shown.columns_out)
