@@ -24,12 +24,12 @@ class GroupRare(Columnwise):
     def __init__(self, min_share: float = 0.01) -> None:
         self.min_share = min_share
 
-    def _learn(self, values: pd.Series) -> frozenset:
-        counts = values.value_counts()
-        return frozenset(counts.index[counts >= self.min_share * len(values)])
+    def _learn(self, values: pd.Series) -> pd.Index:
+        counts = _counts(values)
+        return counts.index[counts >= self.min_share * len(values)]
 
-    def _change(self, values: pd.Series, learned: frozenset) -> pd.Series:
-        return values.where(values.isin(learned) | values.isna(), OTHER)
+    def _change(self, values: pd.Series, learned: pd.Index) -> pd.Series:
+        return values.where((learned.get_indexer(values) >= 0) | values.isna(), OTHER)
 
 
 class NewLevels(Columnwise):
@@ -38,13 +38,12 @@ class NewLevels(Columnwise):
     def __init__(self, as_: str = "missing") -> None:
         self.as_ = as_
 
-    def _learn(self, values: pd.Series) -> tuple[frozenset, object]:
-        counts = _counts(values)
-        return frozenset(counts.index), counts.index[0] if self.as_ == "most_frequent" and len(counts) else np.nan
+    def _learn(self, values: pd.Series) -> pd.Index:
+        return _counts(values).index
 
-    def _change(self, values: pd.Series, learned: tuple[frozenset, object]) -> pd.Series:
-        known, stand_in = learned
-        return values.where(values.isin(known) | values.isna(), stand_in)
+    def _change(self, values: pd.Series, learned: pd.Index) -> pd.Series:
+        stand_in = learned[0] if self.as_ == "most_frequent" and len(learned) else np.nan
+        return values.where((learned.get_indexer(values) >= 0) | values.isna(), stand_in)
 
 
 class FrequencyCodes(Columnwise):
@@ -58,38 +57,35 @@ class FrequencyCodes(Columnwise):
         self.unknown_is_missing = unknown_is_missing
         self.own_new = own_new
 
-    def _learn(self, values: pd.Series) -> dict:
-        return {level: float(rank) for rank, level in enumerate(self._order(values))}
+    def _learn(self, values: pd.Series) -> pd.Index:
+        return _counts(values).index
 
-    def _order(self, values: pd.Series) -> list:
-        return list(_counts(values).index)
-
-    def _change(self, values: pd.Series, learned: dict) -> pd.Series:
-        codes = values.map(learned).astype("float64")
+    def _change(self, values: pd.Series, learned: pd.Index) -> np.ndarray:
+        codes = learned.get_indexer(values).astype("float64")
         if self.own_new:
-            codes = codes.mask(codes.isna() & values.notna(), float(len(learned)))
-        return codes if self.unknown_is_missing else codes.fillna(-1.0)
+            codes[(codes < 0) & values.notna()] = len(learned)
+        return np.where(codes < 0, np.nan, codes) if self.unknown_is_missing else codes
 
 
 class AlphabeticCodes(FrequencyCodes):
     """Each level as its place in the alphabet, or by size where every level is a number."""
 
-    def _order(self, values: pd.Series) -> list:
-        levels = pd.Series(values.dropna().unique(), dtype=object)
-        sizes = pd.to_numeric(levels, errors="coerce")
+    def _learn(self, values: pd.Series) -> pd.Index:
+        levels = pd.Index(values.dropna().unique(), dtype=object)
+        sizes = pd.to_numeric(pd.Series(levels), errors="coerce")
         if sizes.notna().all():
-            return levels.loc[sizes.sort_values(kind="stable").index].to_list()
-        return sorted(levels, key=lambda level: (str(level).casefold(), str(level)))
+            return levels[sizes.argsort(kind="stable")]
+        return pd.Index(sorted(levels, key=lambda level: (str(level).casefold(), str(level))), dtype=object)
 
 
 class FrequencyShares(Columnwise):
     """Each level as the share of the training rows that have it: 0 for a new one, and for missing the share of gaps."""
 
-    def _learn(self, values: pd.Series) -> dict:
-        return values.where(values.notna(), GAP).value_counts(normalize=True).to_dict()
+    def _learn(self, values: pd.Series) -> pd.Series:
+        return _counts(values.where(values.notna(), GAP)) / len(values)
 
-    def _change(self, values: pd.Series, learned: dict) -> pd.Series:
-        return values.where(values.notna(), GAP).map(learned).astype("float64").fillna(0.0)
+    def _change(self, values: pd.Series, learned: pd.Series) -> np.ndarray:
+        return np.append(learned.to_numpy(), 0.0)[learned.index.get_indexer(values.where(values.notna(), GAP))]
 
 
 class NativeCategories(Columnwise):
@@ -105,11 +101,11 @@ class NativeCategories(Columnwise):
         levels = sorted(values.where(values.notna(), GAP).unique(), key=str)
         return pd.CategoricalDtype([*levels, OTHER] if self.own_new and OTHER not in levels else levels)
 
-    def _change(self, values: pd.Series, learned: pd.CategoricalDtype) -> object:
-        filled = values.where(values.notna(), GAP)
+    def _change(self, values: pd.Series, learned: pd.CategoricalDtype) -> pd.Categorical:
+        codes = learned.categories.get_indexer(values.where(values.notna(), GAP))
         if self.own_new:
-            filled = filled.where(filled.isin(learned.categories) | values.isna(), OTHER)
-        return filled.where(filled.isin(learned.categories)).astype(learned)
+            codes[(codes < 0) & values.notna()] = learned.categories.get_loc(OTHER)
+        return pd.Categorical.from_codes(codes, dtype=learned)
 
 
 class HashedLevels(TransformerMixin, BaseEstimator):
@@ -184,6 +180,6 @@ def _frequent(y: np.ndarray) -> np.ndarray:
 
 def _counts(values: pd.Series) -> pd.Series:
     """Training rows per level, the most frequent first; ties are broken by name."""
-    counts = values.value_counts().rename_axis("level").reset_index(name="rows")
-    ordered = counts.assign(key=counts["level"].astype(str)).sort_values(["rows", "key"], ascending=[False, True])
-    return ordered.set_index("level")["rows"]
+    counts = values.value_counts()
+    order = np.lexsort([counts.index.astype(str), -counts.to_numpy()])
+    return pd.Series(counts.to_numpy()[order], pd.Index(counts.index[order], dtype=object))
