@@ -59,15 +59,13 @@ def encode(params: dict[str, Any], needs: Needs) -> Any:
 
 def _encoder(params: dict[str, Any], needs: Needs, own: bool) -> Any:
     """One-hot columns, hashes, shares and means have room for a new level without being told; codes are told by `own`."""
-    from sklearn.preprocessing import OneHotEncoder
-
     from pipeline.features import levels
 
     method = needs.categories if params["method"] == "auto" else params["method"]
     if method == "native" and needs.categories == "native":
         return levels.NativeCategories(own)
     if method == "onehot" and needs.categories != "native":
-        return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=params["max_levels"], sparse_output=needs.sparse)
+        return levels.LevelColumns(params["max_levels"], needs.sparse)
     if method == "hashing":
         return levels.HashedLevels(params["hash_columns"], needs.sparse)
     if method in ("count", "target"):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import issparse
+from sklearn.preprocessing import OneHotEncoder
 
 from pipeline import catalog
 from pipeline.errors import PlanError, UnknownName
@@ -138,6 +139,18 @@ def test_levels_become_the_codes_shares_and_hashes_that_were_asked_for() -> None
     made = hashed.transform(new)
     assert np.abs(made).sum(axis=1).tolist() == [1, 1, 1, 0] and len(hashed.get_feature_names_out()) == made.shape[1] == 8
     assert make("encode", LINEAR, method="hashing", hash_columns=8).fit(train).transform(new).toarray().tolist() == made.tolist()
+
+
+@pytest.mark.parametrize("most", [2, 5, 6, 7, 100])
+def test_columns_of_levels_are_those_of_scikit_learn(most: int) -> None:
+    rng = np.random.default_rng(0)
+    train = pd.DataFrame({"a": rng.choice(["x", "y", "z", "w", "v", None], 200), "b": [*"pq" * 100]}).astype(object).replace({None: NAN})
+    new = pd.DataFrame({"a": ["new", NAN, "x"], "b": [NAN, "p", "new"]}).astype(object)
+    ours, theirs = make("encode", max_levels=most), OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=most)
+    theirs.set_params(sparse_output=False)
+    assert np.array_equal(ours.fit_transform(train), theirs.fit_transform(train))
+    assert np.array_equal(ours.transform(new), theirs.transform(new))
+    assert len(ours.get_feature_names_out()) == theirs.transform(new).shape[1]
 
 
 def test_a_new_level_is_what_the_recipe_says() -> None:
