@@ -14,6 +14,7 @@ from pipeline import TrainyardError, read
 
 if TYPE_CHECKING:
 
+    from pipeline.data.contract import Contract
     from pipeline.data.schema import Column
     from pipeline.predictor import Predictor, Scored
     from pipeline.store import ModelVersion
@@ -50,7 +51,7 @@ def file(version: ModelVersion, model: Predictor) -> None:
         given = st.file_uploader("A file of rows", _ui.FILE_TYPES, key=f"score_file_{turn}", label_visibility="collapsed")
         if given is not None:
             st.session_state["score_turn"] = turn + 1  # a new key drops the bytes that the uploader holds
-            st.session_state[kept] = _score(given, model)
+            st.session_state[kept] = _score(given, model, _ui.store().contract(_ui.dataset(version.dataset_id).name))
             st.rerun()
         answer = st.session_state.get(kept)
         if answer is None:
@@ -77,14 +78,14 @@ def _seen(column: Column) -> str:
     return f"{column.minimum} to {column.maximum}" if column.minimum else f"{column.unique:,} values"
 
 
-def _score(given: Any, model: Predictor) -> tuple[str, Scored] | TrainyardError:
+def _score(given: Any, model: Predictor, contract: Contract | None) -> tuple[str, Scored] | TrainyardError:
     try:
         with st.spinner("Scoring …"), tempfile.TemporaryDirectory(dir=_ui.store().home / "tmp") as folder:
             path = Path(folder) / "rows"
             with path.open("wb") as copy:
                 shutil.copyfileobj(given, copy)
             rows, _ = read(path, types=False, name=given.name)
-            return given.name, model.score(rows)
+            return given.name, model.score(rows, contract)
     except TrainyardError as error:
         return error
 

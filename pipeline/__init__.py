@@ -17,6 +17,7 @@ _HOMES = {
     "answered": "pipeline.judge.court",
     "as_written": "pipeline.judge.relabel",
     "corrected": "pipeline.judge.relabel",
+    "Contract": "pipeline.data",
     "Course": "pipeline.curves",
     "Estimate": "pipeline.estimate",
     "ImportReport": "pipeline.data",

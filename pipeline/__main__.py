@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline import recipes
-from pipeline.errors import TrainingError, TrainyardError
+from pipeline.errors import NotFound, TrainingError, TrainyardError
 
 JSON_HELP = "print JSON instead of words"
 
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     check_ = _command(commands, "check", "judge the quality of a file", check)
     check_.add_argument("data")
     check_.add_argument("--target", metavar="COL")
+    check_.add_argument("--against", metavar="FILE", help="other rows of the same columns: is the data still alike?")
+    check_.add_argument("--contract", metavar="DATASET", help="check the file against the contract of that dataset as well")
     check_.add_argument("--json", action="store_true", help=JSON_HELP)
     export_ = _command(commands, "export", "write a bundle that predicts outside the project, and prove it", export)
     export_.add_argument("model", help="name, name:version or name@alias")
@@ -225,9 +228,9 @@ def _remark(row: dict[str, Any]) -> str:
 def predict(args: argparse.Namespace) -> int:
     from pipeline.data import read
 
-    predictor = _predictor(args)
+    predictor, contract = _predictor(args)
     table, _ = read(args.data, types=False)
-    scored = predictor.score(table)
+    scored = predictor.score(table, contract)
     out = Path(args.out)
     partial = out.with_name(out.name + ".partial")
     partial.write_bytes(scored.csv())
@@ -239,29 +242,46 @@ def predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def _predictor(args: argparse.Namespace) -> Any:
+def _predictor(args: argparse.Namespace) -> tuple[Any, Any]:
+    """The model, and the contract that the rows must keep."""
     from pipeline.export import open_bundle
     from pipeline.store.artifacts import load_verified
 
     if Path(args.model).is_file():
         return open_bundle(args.model, load_verified)
-    return _store(args).predictor(args.model)
+    store = _store(args)
+    version = store.model(args.model)
+    return store.predictor(version), store.contract(store.dataset(version.dataset_id).name)
 
 
 def check(args: argparse.Namespace) -> int:
     from pipeline import quality
-    from pipeline.data import load
+    from pipeline.data import conform, load, read
 
     table, schema, imported = load(args.data)
-    report = quality.check(table, schema, args.target)
+    against = conform(read(args.against, types=False)[0], schema).table if args.against else None
+    report, breaches = quality.check(table, schema, args.target, against=against), _breaches(args, table, schema)
     if args.json:
-        return _json({**report.model_dump(mode="json"), "import": imported.model_dump(mode="json")})
+        found = {**report.model_dump(mode="json"), "import": imported.model_dump(mode="json")}
+        return _json(found if breaches is None else {**found, "contract": [asdict(breach) for breach in breaches]})
     for problem in imported.problems:
         _out(f"import   {problem.message}\n")
+    for breach in breaches or ():
+        _out(f"contract {breach.message}\n")
     marks = {"passed": "passed  ", "not_applicable": "n/a     "}
     for f in report.findings:
         _out(f"{marks.get(f.status, f.severity.ljust(8))} {f.code} {f.title}: {f.reason or f.explanation}\n")
     return 0
+
+
+def _breaches(args: argparse.Namespace, table: Any, schema: Any) -> list | None:
+    """What the file breaks of the contract that was asked for; None when none was."""
+    if not args.contract:
+        return None
+    contract = _store(args).contract(args.contract)
+    if contract is None:
+        raise NotFound(f"The dataset {args.contract!r} has no contract.", "Keep one on the Contract tab of the Data page.")
+    return contract.check(table, schema)
 
 
 def export(args: argparse.Namespace) -> int:

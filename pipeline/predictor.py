@@ -14,6 +14,7 @@ from pipeline.data.schema import Schema
 
 if TYPE_CHECKING:
     from pipeline.data import Note
+    from pipeline.data.contract import Breach, Contract
 
 VERDICTS = ("ok", "note", "check")
 
@@ -97,11 +98,11 @@ class Predictor:
         self._need_classes()
         return self._raw(conform(frame, self.schema).table)
 
-    def score(self, frame: pd.DataFrame) -> Scored:
+    def score(self, frame: pd.DataFrame, contract: Contract | None = None) -> Scored:
         """One row per input row, in order: prediction, proba_<class> …, verdict and reasons.
 
         "ok": like the training data. "note": something harmless was put right. "check": the prediction rests on a
-        guess, and `reasons` names the columns.
+        guess or breaks the `contract`, and `reasons` names the columns.
         """
         conformed = conform(frame, self.schema)
         notes = [note for note in conformed.notes if not (note.kind == "extra" and note.column in (self.target, *self.unused))]
@@ -109,8 +110,10 @@ class Predictor:
         scored = pd.DataFrame({"prediction": self._decide(raw)})
         for k, label in enumerate(self.classes):
             scored[f"proba_{label}"] = raw[:, k]
-        scored["verdict"], scored["reasons"] = self._verdicts(conformed.table, notes)
-        return Scored(scored, tuple(note.message for note in notes))
+        broken = contract.only(self.schema.names).examine(frame) if contract else []
+        broken = [(breach, rows) for breach, rows in broken if breach.rule not in ("there", "type")]  # the notes say these
+        scored["verdict"], scored["reasons"] = self._verdicts(conformed.table, notes, broken)
+        return Scored(scored, (*(note.message for note in notes), *(f"Against the contract: {breach.message}" for breach, _ in broken)))
 
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
         if not len(table):
@@ -127,7 +130,7 @@ class Predictor:
         if not self.classes:
             raise TypeError("A regression has no class probabilities; use predict.")
 
-    def _verdicts(self, table: pd.DataFrame, notes: list[Note]) -> tuple[np.ndarray, np.ndarray]:
+    def _verdicts(self, table: pd.DataFrame, notes: list[Note], broken: list[tuple[Breach, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         level, reasons = np.zeros(len(table), int), [[] for _ in range(len(table))]
 
         def say(rows: np.ndarray, text: str, verdict: int) -> None:
@@ -139,6 +142,8 @@ class Predictor:
         for note in notes:
             if note.kind != "extra":  # a column that the model never looks at says nothing about a row
                 say(everywhere if note.rows is None else np.asarray(note.rows), note.message, 1 if note.kind == "renamed" else 2)
+        for breach, rows in broken:
+            say(rows, f"{breach.column} breaks the contract: expected {breach.expected}", 2)
         absent = {note.column for note in notes if note.kind == "missing_column"}
         for column in self.schema.columns:
             if column.name not in absent:

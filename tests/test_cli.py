@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import Plan, Store, entry
+from pipeline import Contract, Plan, Store, entry
 from pipeline.__main__ import _parser, _plan, main
 from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers
@@ -105,8 +105,19 @@ def test_strategy_and_pruner_are_chosen_by_name_and_a_grid_is_counted_first(home
         assert refused.returncode == 1 and word in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
 
 
+def kept_contract(home: Path, name: str) -> str:
+    """Keep a contract that half of the rows break, and return the column."""
+    store = Store(home)
+    dataset = store.datasets(name)[0]
+    learned = Contract.learn(dataset.table(), dataset.schema)
+    term = next(term for term in learned.terms if term.high is not None and term.column != TABLES[name][1])
+    store.save_contract(name, learned.edited([{"column": term.column, "high": (term.low + term.high) / 2}]))
+    return term.column
+
+
 def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained: tuple, home: Path, tmp_path: Path) -> None:
-    _, path, said = trained
+    task, path, said = trained
+    strict = kept_contract(home, task)
     bundle = tmp_path / "model.zip"
     done = run(home, "export", said["model"], "--to", bundle)
     assert done.returncode == 0 and "proved" in done.stdout, done.stderr
@@ -119,6 +130,8 @@ def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained:
     subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
     kept = (tmp_path / "kept.csv").read_bytes()
     assert kept == (tmp_path / "bundle.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    assert f"{strict} breaks the contract".encode() in kept
+    assert f"contract '{strict}', row " in run(home, "check", path, "--contract", task).stdout
 
     changed = tmp_path / "changed.zip"
     with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(changed, "w") as target:

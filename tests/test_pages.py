@@ -140,6 +140,25 @@ def test_a_fix_is_applied_and_undone_and_survives_a_new_session(store, tmp_path)
     assert store.draft(dataset.id).fixes == ()
 
 
+def test_a_contract_is_kept_and_a_later_version_that_breaks_it_says_so(store, tmp_path):
+    table = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5] * 30, "self": ["x", "y"] * 60, "y": ["yes", "no"] * 60})
+    first = add(store, tmp_path, table)
+    at = opened("data", dataset=first.id, tab="Contract")
+    at.button(key="contract_keep").click().run()
+    assert not at.exception
+    assert [term.allowed for term in store.contract(first.name).terms if term.column == "self"] == [("x", "y")]
+    assert "keep the contract" in at.success[-1].value
+    table.loc[7, "self"] = "zebra"
+    later = add(store, tmp_path, table)
+    assert later.version == 2
+    at = opened("data", dataset=later.id, tab="Contract")
+    assert "row 8" in at.warning[0].value and "zebra" in at.warning[0].value
+    at.button(key="contract_learn").click().run()
+    assert not at.exception and store.breaches(later) == []
+    at.button(key="contract_drop").click().run()
+    assert not at.exception and store.contract(first.name) is None
+
+
 def test_a_finding_is_ignored_for_a_reason(penguins, store):
     drafted(store, penguins, "Species")
     at = opened("quality", dataset=penguins.id)

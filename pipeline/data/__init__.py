@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.data.bundled import Sample, samples
+    from pipeline.data.contract import Breach, Contract
     from pipeline.data.hashing import content_hash
     from pipeline.data.portrait import Portrait
     from pipeline.data.profiles import profile
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from pipeline.data.types import Conformed, Note, conform, infer
 
 _HOMES = {
+    "Breach": "contract",
     "Column": "schema",
     "Conformed": "types",
+    "Contract": "contract",
     "Division": "splits",
     "ImportProblem": "report",
     "ImportReport": "report",
@@ -41,7 +44,7 @@ _HOMES = {
     "samples": "bundled",
 }
 __all__ = [
-    "Column", "Conformed", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions", "Sample", "Schema",
+    "Breach", "Column", "Conformed", "Contract", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions", "Sample", "Schema",
     "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
 ]  # fmt: skip
 

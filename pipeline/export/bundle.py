@@ -22,6 +22,7 @@ from pipeline.export.parts import Contents, source_files
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.data.contract import Contract
     from pipeline.predictor import Predictor
     from pipeline.store import ModelVersion, Store
 
@@ -29,6 +30,7 @@ PROOF_ROWS = 200
 TOLERANCE = 1e-9
 MOST_BYTES = 4_000_000_000
 SUMS = "SHA256SUMS"
+CONTRACT = "contract.json"
 FUTURE = "from __future__ import annotations"  # must stand first in a file, and reading all files as one text it does not
 # Runs predict.py and writes down the modules that scoring has loaded.
 WATCH = """
@@ -66,7 +68,7 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     contents = Contents(
         version=version, predictor=store.predictor(version), model=store.artifact_bytes(version.artifact), plan=store.run(version.run_id).plan,
         evaluation=store.evaluation(version.run_id, version.attempt), leaderboard=store.leaderboard(version.run_id, version.attempt),
-        result="accurate" if accurate else "fast",
+        result="accurate" if accurate else "fast", contract=store.contract(store.dataset(version.dataset_id).name),
     )  # fmt: skip
     rows = _awkward(store.dataset(version.dataset_id).table(), contents.predictor.schema.names)
     with tempfile.TemporaryDirectory(prefix="trainyard-export-") as folder:
@@ -76,7 +78,7 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
         contents = replace(contents, packages=pins)
         _write(draft, contents)
         theirs, _ = _score_outside(draft, rows, Path(folder) / "second")
-        largest = _largest_difference(theirs, contents.predictor, rows)
+        largest = _largest_difference(theirs, contents, rows)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
         partial.write_bytes(draft.read_bytes())
@@ -84,11 +86,14 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     return Exported(path, hashlib.sha256(path.read_bytes()).hexdigest(), len(rows), largest, pins)
 
 
-def open_bundle(path: str | Path, load: Any) -> Predictor:
-    """The predictor in a bundle file. `load(bytes, sha256)` verifies and opens it. A bundle is code: open only your own.
+def open_bundle(path: str | Path, load: Any) -> tuple[Predictor, Contract | None]:
+    """The predictor in a bundle file, and the contract that rows must keep, if there is one. `load(bytes, sha256)` verifies and opens it.
 
+    A bundle is code: open only your own.
     Raises Unreadable when the file is no bundle or any part of it differs from its checksum.
     """
+    from pipeline.data.contract import Contract
+
     try:
         with zipfile.ZipFile(path) as bundle:
             _refuse_bombs(bundle)
@@ -96,7 +101,8 @@ def open_bundle(path: str | Path, load: Any) -> Predictor:
             for name, digest in sums.items():
                 if hashlib.sha256(bundle.read(name)).hexdigest() != digest:
                     raise Unreadable(f"{name} in the bundle {Path(path).name!r} is not as it was exported.", "Export the model again.")
-            return load(bundle.read("model.joblib"), sums["model.joblib"])
+            contract = Contract.model_validate_json(bundle.read(CONTRACT)) if CONTRACT in sums else None
+            return load(bundle.read("model.joblib"), sums["model.joblib"]), contract
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise Unreadable(f"{Path(path).name!r} is not a bundle of Trainyard: {error}.", "Give a file made by `export`.") from error
 
@@ -110,7 +116,7 @@ def _target(version: ModelVersion, to: Path) -> Path:
 
 def _write(path: Path, contents: Contents) -> None:
     files = {entry.name: entry.make(contents) for entry in catalog.entries("export")} | source_files()
-    files = {name: made.encode() if isinstance(made, str) else made for name, made in files.items()}
+    files = {name: made.encode() if isinstance(made, str) else made for name, made in files.items() if made is not None}
     files[SUMS] = "".join(f"{hashlib.sha256(made).hexdigest()}  {name}\n" for name, made in sorted(files.items())).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         for name, made in files.items():
@@ -159,11 +165,11 @@ def _modules(node: ast.AST) -> list[str]:
     return [(node.module or "").partition(".")[0]] if isinstance(node, ast.ImportFrom) else []
 
 
-def _largest_difference(theirs: pd.DataFrame, predictor: Predictor, rows: pd.DataFrame) -> float:
+def _largest_difference(theirs: pd.DataFrame, contents: Contents, rows: pd.DataFrame) -> float:
     import pandas as pd
 
-    ours = pd.read_csv(_as_file(predictor, rows), keep_default_na=False)
-    numbers = [name for name in ours.columns if name.startswith("proba_") or (name == "prediction" and predictor.task == "regression")]
+    ours = pd.read_csv(_as_file(contents, rows), keep_default_na=False)
+    numbers = [name for name in ours.columns if name.startswith("proba_") or (name == "prediction" and contents.predictor.task == "regression")]
     same = ours.drop(columns=numbers).astype(str).equals(theirs.drop(columns=numbers).astype(str))
     largest = max((float((ours[n] - theirs[n]).abs().max()) for n in numbers), default=0.0)
     if not same or not largest <= TOLERANCE:
@@ -174,11 +180,11 @@ def _largest_difference(theirs: pd.DataFrame, predictor: Predictor, rows: pd.Dat
     return largest
 
 
-def _as_file(predictor: Predictor, rows: pd.DataFrame) -> Any:
+def _as_file(contents: Contents, rows: pd.DataFrame) -> Any:
     import io
 
     text = rows.astype(object).where(rows.notna(), "").astype(str)
-    return io.BytesIO(predictor.score(text).csv())
+    return io.BytesIO(contents.predictor.score(text, contents.contract).csv())
 
 
 def _refuse_bombs(bundle: zipfile.ZipFile) -> None:

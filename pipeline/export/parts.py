@@ -1,4 +1,4 @@
-"""What goes into a bundle: one decorated function per file, `make(contents) -> text or bytes`."""
+"""What goes into a bundle: one decorated function per file, `make(contents) -> text or bytes`, or None for a file that this model does not have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import catalog
 
 if TYPE_CHECKING:
+    from pipeline.data.contract import Contract
     from pipeline.plan import Plan
     from pipeline.predictor import Predictor
     from pipeline.store import ModelVersion
@@ -32,6 +33,7 @@ class Contents:
     leaderboard: list[dict[str, Any]]
     packages: tuple[str, ...] = ()
     result: str = "accurate"
+    contract: Contract | None = None
 
 
 def part(name: str, *, title: str, help: str, order: int) -> Callable[[Callable], Callable]:
@@ -52,6 +54,11 @@ def plan(contents: Contents) -> str:
 @part("schema.json", title="Schema", help="The columns that the model expects, how they are read, and what was seen in them.", order=30)
 def schema(contents: Contents) -> str:
     return contents.predictor.schema.model_dump_json(indent=1) + "\n"
+
+
+@part("contract.json", title="Contract", help="What the rows must keep to, where the dataset has a contract; predict.py checks it.", order=35)
+def contract(contents: Contents) -> str | None:
+    return contents.contract.only(contents.predictor.schema.names).model_dump_json(indent=1) + "\n" if contents.contract else None
 
 
 @part("requirements.txt", title="Requirements", help="The exact packages that scoring loads, pinned.", order=40)

@@ -30,12 +30,14 @@ def main() -> int:
     import joblib
 
     from pipeline.data import read
+    from pipeline.data.contract import Contract
     from pipeline.errors import TrainyardError
 
     predictor = joblib.load(HERE / "model.joblib")
     try:
         table, _ = read(args.data, types=False)
-        scored = predictor.score(table)
+        terms = HERE / "contract.json"
+        scored = predictor.score(table, Contract.model_validate_json(terms.read_bytes()) if terms.exists() else None)
     except TrainyardError as error:
         sys.exit(f"error: {error}\nhint: {error.hint}")
     Path(args.out).write_bytes(scored.csv())

@@ -103,6 +103,25 @@ class QualityRow(Row, table=True):
     saved: float
 
 
+class ContractRow(Row, table=True):
+    """What every version of a dataset must be like, by the dataset's name."""
+
+    __tablename__ = "contract"
+    name: str = Field(primary_key=True)
+    contract: str
+    saved: float
+
+
+class BreachRow(Row, table=True):
+    """What one version breaks of the contract as it was in that state."""
+
+    __tablename__ = "breach"
+    dataset_id: str = Field(primary_key=True, foreign_key="dataset.id")
+    contract_sha: str
+    breaches: list = Field(sa_type=JSON)
+    judged: float
+
+
 class RunRow(Row, table=True):
     """A run. `token` is held by the worker that may write; `beats`, `boot` and `beat_at` are its last pulse."""
 

@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import StoreError
 from pipeline.plan import Plan
 from pipeline.store.artifacts import GRACE_SECONDS, Artifacts, Format
+from pipeline.store.contracts import Contracts
 from pipeline.store.datasets import Datasets
 from pipeline.store.drafts import Drafts
 from pipeline.store.engine import database
@@ -19,6 +20,9 @@ from pipeline.store.models import Models
 from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, State, Template, TrialRecord
 from pipeline.store.runs import Runs
 from pipeline.store.workers import Workers
+
+if TYPE_CHECKING:
+    from pipeline.data.contract import Breach, Contract
 
 
 class Store:
@@ -36,6 +40,7 @@ class Store:
         self._database = database(self.home / "trainyard.db")
         self._artifacts = Artifacts(self._database, self.home)
         self._datasets = Datasets(self._database, self._artifacts)
+        self._contracts = Contracts(self._database)
         self._drafts = Drafts(self._database)
         self._journal = Journal(self._database, self._artifacts)
         self._runs = Runs(self._database, self._journal)
@@ -57,7 +62,9 @@ class Store:
 
         `file_name` is what the person called the file, when `path` is our own copy of it. Raises FileRefused, Unreadable.
         """
-        return self._datasets.add(name, Path(path), file_name)
+        added = self._datasets.add(name, Path(path), file_name)
+        self._contracts.breaches(added)
+        return added
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Raises NotFound."""
@@ -66,6 +73,21 @@ class Store:
     def datasets(self, name: str | None = None) -> list[Dataset]:
         """Newest first: all, or the versions of one name."""
         return self._datasets.listed(name)
+
+    def contract(self, name: str) -> Contract | None:
+        """What the versions of that dataset must be like, when somebody has said so."""
+        return self._contracts.get(name)
+
+    def save_contract(self, name: str, contract: Contract) -> None:
+        """Keep a contract for the versions of that dataset, those to come included."""
+        self._contracts.save(name, contract)
+
+    def drop_contract(self, name: str) -> None:
+        self._contracts.drop(name)
+
+    def breaches(self, dataset: Dataset) -> list[Breach] | None:
+        """What a version breaks of the contract of its name; None without one. Every import is checked; a new contract checks again."""
+        return self._contracts.breaches(dataset)
 
     def save_draft(self, dataset_id: str, plan: Plan) -> None:
         """Remember the plan that a person is working on for that dataset; what it was before can be had again by `undo_draft`."""
