@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -87,16 +87,16 @@ def where(made: Tried, place: int) -> str:
         count = made.laid.counts.get(its, 0)
         said = f"{count:,} column{'s' * (count != 1)}" if count else IDLE
     else:
-        said = _done(act, facts.phase) if act else ""
+        said = _done(act, facts) if act else ""
     return " · ".join(part for part in (said, f"{_spent(act.seconds)} for {made.trace.rows:,} rows" if act and act.seconds else "") if part)
 
 
-def _done(act: Act, phase: str) -> str:
-    if phase == "training":
-        return "Training rows alone"
-    if phase == "rows":
+def _done(act: Act, facts: Any) -> str:
+    if facts.phase == "training":
+        return f"adds {act.rows_added:,} rows" if act.rows_added else "Adds no row for this family"
+    if facts.phase == "rows":
         return "Whole rows"
-    return f"adds {act.columns_out:,}" if phase == "derive" else f"{act.columns_in:,} to {act.columns_out:,} columns"
+    return f"adds {act.columns_out:,}" if facts.phase == "derive" else f"{act.columns_in:,} to {act.columns_out:,} columns"
 
 
 def _spent(seconds: float) -> str:
@@ -123,11 +123,12 @@ def before_and_after(made: Tried, place: int | None) -> None:
 
 
 def _both_ends(shown: Act | Trace, made: Trace, which: str, place: int | None) -> None:
-    if place is not None and shown.seconds is None:
-        st.caption("It adds rows to the training rows of each fold. The rows to judge by, and those shown here, stay as they are.")
-        return
     about = "about " if made.reckoned else ""
-    st.markdown(f"**{shown.columns_in:,}** columns in, {about}**{shown.columns_out:,}** out, fitted inside each fold")
+    rows = getattr(shown, "rows_added", 0)
+    if rows:
+        st.markdown(f"**{rows:,}** rows added to **{made.rows:,}** training rows; 'Before' has the row that each is made of")
+    else:
+        st.markdown(f"**{shown.columns_in:,}** columns in, {about}**{shown.columns_out:,}** out, fitted inside each fold")
     table, total = (shown.before, shown.columns_in) if which == "Before" else (shown.after, shown.columns_out)
     if table.shape[1] == 0:
         st.caption("No column takes part in it." if which == "Before" else "No column is left.")

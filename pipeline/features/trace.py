@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import catalog
 from pipeline.errors import PlanError
 from pipeline.features import Needs
+from pipeline.features.augment import Grown, grow, mix
 from pipeline.features.build import _labelled, _made
 from pipeline.features.flow import Flow, Lane, flow
 from pipeline.plan import Plan, StepSpec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+PHASES = ("rows", "columns", "matrix", "training")  # whatever their order in the recipe
 MOST_ROWS, MOST_SHOWN = 2_000, 100
 MOST_TRIED = 100  # columns of those that go the same way; what comes of the others is reckoned from these
 
@@ -26,15 +28,16 @@ MOST_TRIED = 100  # columns of those that go the same way; what comes of the oth
 class Act:
     """One step: the first rows of what it was given and of what came out, at most 100 columns of each, and how many there are of both.
 
-    `seconds` is None for a step that is done elsewhere, such as one that adds training rows inside a fold.
+    `rows_added` is how many training rows it adds: these are shown, each beside the row that it was made of.
     """
 
     spec: StepSpec
     before: pd.DataFrame
     after: pd.DataFrame
-    columns_in: int = 0
-    columns_out: int = 0
-    seconds: float | None = None
+    columns_in: int
+    columns_out: int
+    seconds: float
+    rows_added: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int 
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
     walk = _Walk(plan, laid, *_labelled(plan, table.head(MOST_ROWS)), _needs(family), show)
-    given = walk.shown()
-    for spec in plan.steps:
-        walk.step(spec)
-    out = walk.shown()
-    return Trace(tuple(walk.acts), given[0], out[0], given[1], out[1], len(walk.table), any(way.stands_for > 1 for way in walk.ways))
+    given, acts = walk.shown(), {}
+    for number in sorted(range(len(plan.steps)), key=lambda number: _turn(plan.steps[number])):
+        acts[number] = walk.step(plan.steps[number])
+    out, reckoned = walk.shown(), any(way.stands_for > 1 for way in walk.ways)
+    return Trace(tuple(acts[number] for number in sorted(acts)), given[0], out[0], given[1], out[1], len(walk.table), reckoned)
 
 
 @dataclass
@@ -92,7 +95,6 @@ class _Walk:
     y: np.ndarray | None
     needs: Needs
     show: int
-    acts: list[Act] = field(default_factory=list)
     joined: pd.DataFrame | None = None
     dropped: set[str] = field(default_factory=set)
 
@@ -100,12 +102,9 @@ class _Walk:
         self.ways = _ways(self.laid.lanes, set(self.plan.features))
         self._begin()
 
-    def step(self, spec: StepSpec) -> None:
+    def step(self, spec: StepSpec) -> Act:
         facts = catalog.get("step", spec.step).facts
-        if facts.drops:
-            self._drop(spec, facts.drops)
-        else:
-            getattr(self, f"_{facts.phase}")(spec)
+        return self._drop(spec, facts.drops) if facts.drops else getattr(self, f"_{facts.phase}")(spec)
 
     def shown(self) -> tuple[pd.DataFrame, int]:
         """The first rows of what would reach a model now, and how many columns that are."""
@@ -123,25 +122,25 @@ class _Walk:
         for way in self.ways:
             way.now = typed[way.columns] if way.made_by is None else None
 
-    def _rows(self, spec: StepSpec) -> None:
+    def _rows(self, spec: StepSpec) -> Act:
         before, started = self.shown(), time.perf_counter()
         entry = catalog.get("step", spec.step)
         keep = entry.make(self.table[[*self.plan.features, self.plan.target]], entry.complete(spec.params))
         seconds = time.perf_counter() - started
         self.table, self.y = self.table[keep], None if self.y is None else self.y[keep]
         self._begin()
-        self._tell(spec, before, self.shown(), seconds)
+        return _act(spec, before, self.shown(), seconds)
 
-    def _columns(self, spec: StepSpec) -> None:
+    def _columns(self, spec: StepSpec) -> Act:
         going = [way for way in self.ways if way.now is not None and way.done < len(way.steps) and way.steps[way.done] is spec]
         before, seconds = self._head((way.now, way.stands_for) for way in going), 0.0
         for way in going:
             way.now, spent = self._fit(spec, way.now)
             way.done += 1
             seconds += spent
-        self._tell(spec, before, self._head((way.now, way.stands_for) for way in going), seconds)
+        return _act(spec, before, self._head((way.now, way.stands_for) for way in going), seconds)
 
-    def _derive(self, spec: StepSpec) -> None:
+    def _derive(self, spec: StepSpec) -> Act:
         import pandas as pd
 
         reads = dict.fromkeys(name for name, _ in catalog.get("step", spec.step).facts.reads(spec))
@@ -152,7 +151,7 @@ class _Walk:
         for way in self.ways:
             if way.made_by is spec:
                 way.now = new[way.columns]
-        self._tell(spec, self._head([(given, 1.0)]), self._head([(new, 1.0)]), seconds)
+        return _act(spec, self._head([(given, 1.0)]), self._head([(new, 1.0)]), seconds)
 
     def _set_aside(self, reads: Collection[str]) -> None:
         """What earlier steps have made beside the columns that are read now, such as marks of gaps, is ready and goes no further."""
@@ -161,23 +160,48 @@ class _Walk:
             way.now = way.now[way.columns]
             self.ways.append(_Way(list(extra), (), None, True, now=extra))
 
-    def _matrix(self, spec: StepSpec) -> None:
+    def _matrix(self, spec: StepSpec) -> Act:
+        self._join()
+        before = self.shown()
+        self.joined, seconds = self._fit(spec, self.joined)
+        return _act(spec, before, self.shown(), seconds)
+
+    def _join(self) -> None:
         import pandas as pd
 
         if self.joined is None:
             parts = [way.now.drop(columns=self.dropped, errors="ignore") for way in self._reaching()]
-            self.joined = pd.concat(parts, axis=1)
-        before = self.shown()
-        self.joined, seconds = self._fit(spec, self.joined)
-        self._tell(spec, before, self.shown(), seconds)
+            self.joined = pd.concat(parts, axis=1) if parts else self.table.iloc[:, :0]
 
-    def _training(self, spec: StepSpec) -> None:
-        self.acts.append(Act(spec, *([self.table.head(0)] * 2)))
+    def _training(self, spec: StepSpec) -> Act:
+        """Rows that are added, each beside the row that it was made of. They are not fitted on here: what is shown stays the table's own."""
+        started = time.perf_counter()
+        given, grown = self._grown(spec)
+        seconds, added = time.perf_counter() - started, slice(len(given), None)
+        origin = grown.origin[added, 0]
+        after = grown.X.iloc[added].reset_index(drop=True)
+        return _act(spec, self._head([(given.iloc[origin].reset_index(drop=True), 1.0)]), self._head([(after, 1.0)]), seconds, len(origin))
 
-    def _drop(self, spec: StepSpec, which: str) -> None:
+    def _grown(self, spec: StepSpec) -> tuple[pd.DataFrame, Grown]:
+        """The rows that a training step is given, and these with those that it adds."""
+        import numpy as np
+        import pandas as pd
+
+        facts, y = catalog.get("step", spec.step).facts, np.zeros(len(self.table)) if self.y is None else self.y
+        if facts.kinds:
+            kinds = self.plan.kinds
+            names = [n for way in self._reaching() for n in way.columns if kinds.get(n) in facts.kinds and (spec.columns is None or n in spec.columns)]
+            alone = {"fixes": (), "recipe": (spec,), "columns": tuple(c for c in self.plan.columns if c.name in set(names))}
+            return self.table[names], grow(self.plan.model_copy(update=alone), self.table[names], y)
+        self._join()
+        here = np.repeat(np.arange(len(self.joined))[:, None], 2, axis=1)
+        mixed = mix(self.plan.model_copy(update={"fixes": (), "recipe": (spec,)}), self.needs, Grown(self.joined.to_numpy("float64"), y, here))
+        return self.joined, replace(mixed, X=pd.DataFrame(mixed.X, columns=self.joined.columns))
+
+    def _drop(self, spec: StepSpec, which: str) -> Act:
         before, chosen = self.shown(), set(spec.columns or ())
         self.dropped |= {name for way in self.ways if way.now is not None for name in way.now if (name in chosen) == (which == "chosen")}
-        self._tell(spec, before, self.shown(), 0.0)
+        return _act(spec, before, self.shown(), 0.0)
 
     def _fit(self, spec: StepSpec, given: pd.DataFrame) -> tuple[pd.DataFrame, float]:
         """What a step makes of these columns, and the seconds that it took; the columns themselves when no family of this sort needs it."""
@@ -199,8 +223,14 @@ class _Walk:
             columns += frame.shape[1] * stands_for
         return pd.concat(parts, axis=1) if parts else pd.DataFrame(), round(columns)
 
-    def _tell(self, spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float) -> None:
-        self.acts.append(Act(spec, before[0], after[0], before[1], after[1], seconds))
+
+def _act(spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float, rows: int = 0) -> Act:
+    return Act(spec, before[0], after[0], before[1], after[1], seconds, rows)
+
+
+def _turn(spec: StepSpec) -> int:
+    phase = catalog.get("step", spec.step).facts.phase
+    return PHASES.index("columns" if phase == "derive" else phase)
 
 
 def _needs(family: str | None) -> Needs:

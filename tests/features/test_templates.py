@@ -135,3 +135,13 @@ def test_the_trace_does_what_the_pipeline_does():
     ratio = seen.acts[2]
     assert list(ratio.before) == ["price", "adults"] and list(ratio.after) == ["price / adults"] and ratio.seconds > 0
     assert [act.spec for act in seen.acts] == list(plan.steps)
+
+
+def test_the_trace_shows_added_rows_beside_those_that_they_were_made_of_whatever_the_order_of_the_steps():
+    usual = [{"step": name} for name in ("impute", "date_parts", "scale", "encode")]
+    typed, plan = planned(stays(), recipe=[{"step": "noise", "columns": ["adults"]}, {"step": "mixup"}, {"step": "pca"}, *usual])
+    seen = trace(plan, typed)
+    noise, mixup, pca = seen.acts[:3]
+    assert noise.rows_added == N and list(noise.after) == ["adults"] and 0 < (noise.before - noise.after)["adults"].abs().max() < 0.3
+    assert mixup.rows_added >= N and list(mixup.after) == list(seen.after) and pca.columns_in > 5
+    assert [act.spec for act in seen.acts] == list(plan.steps) and len(seen.after) == 20
