@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.data.schema import Column, Schema
     from pipeline.data.splits import Division, divide
     from pipeline.data.types import Conformed, Note, conform, infer
+    from pipeline.data.versions import Edit, compare
 
 _HOMES = {
     "Breach": "contract",
@@ -26,6 +27,7 @@ _HOMES = {
     "Conformed": "types",
     "Contract": "contract",
     "Division": "splits",
+    "Edit": "versions",
     "ImportProblem": "report",
     "ImportReport": "report",
     "Limits": "report",
@@ -34,6 +36,7 @@ _HOMES = {
     "ReadOptions": "report",
     "Sample": "bundled",
     "Schema": "schema",
+    "compare": "versions",
     "conform": "types",
     "content_hash": "hashing",
     "divide": "splits",
@@ -44,8 +47,8 @@ _HOMES = {
     "samples": "bundled",
 }
 __all__ = [
-    "Breach", "Column", "Conformed", "Contract", "Division", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions", "Sample", "Schema",
-    "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
+    "Breach", "Column", "Conformed", "Contract", "Division", "Edit", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions",
+    "Sample", "Schema", "compare", "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
 ]  # fmt: skip
 
 

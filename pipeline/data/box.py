@@ -25,7 +25,7 @@ from pipeline.errors import FileRefused, TrainyardError, Unreadable
 JOB, TABLE, HEAD, SAMPLE, ANSWER = "job.json", "table.parquet", "head.parquet", "sample.parquet", "answer.json"
 SMALLEST_FAST = 4 << 20  # bytes; below this the careful path is quick enough
 # What the careful path may say of a probe for the fast path to be taken; doubts about columns it finds again itself.
-_FOUND_AGAIN = ("unparsable", "ambiguous_date", "ambiguous_number", "missing_mark", "unit")
+_FOUND_AGAIN = ("unparsable", "ambiguous_date", "missing_mark", "unit")
 _HARMLESS = {"renamed": True, "nested": True, "binary": False, **dict.fromkeys(_FOUND_AGAIN, False)}
 _MOST_MEMORY_SHARE = 0.8
 

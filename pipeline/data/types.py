@@ -6,7 +6,7 @@ written down. Both call `_read`, so a cell can never mean one thing at training 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -104,6 +104,24 @@ def conform(frame: pd.DataFrame, schema: Schema) -> Conformed:
         if len(bad):
             notes.append(Note(column.name, "unparsable", _unparsable(column, bad, seen, len(frame)), bad))
     return Conformed(pd.DataFrame(data, index=pd.RangeIndex(len(frame))), notes)
+
+
+def read_cells(texts: Sequence[str], column: Column) -> pd.Series:
+    """Cells that a person wrote, as values of that column; what cannot be read is missing."""
+    return _read(pd.Series(list(texts), dtype="str"), column)[0]
+
+
+def stored(values: pd.Series, column: Column) -> pd.Series:
+    """Values of that column (numbers, truth values, dates or text, with gaps) in the type in which it is stored."""
+    kinds = {"int": "Int64", "float": "Float64", "bool": "boolean", "datetime": "datetime64[us]", "str": "str"}
+    return _read(values.astype(kinds[column.dtype]), column)[0]
+
+
+def seen_again(table: pd.DataFrame, schema: Schema) -> Schema:
+    """The schema of a table whose columns are read as before, with what there is to see in them now."""
+    nothing: dict[str, Any] = {"missing": 0, "unique": 0, "minimum": None, "maximum": None, "levels": ()}
+    columns = [described(c.model_copy(update=nothing), table[c.name], 0, c.source) for c in schema.columns if c.name in table]
+    return Schema(columns=tuple(columns), rows=len(table))
 
 
 # Reading

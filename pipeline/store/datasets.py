@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,26 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from pipeline.errors import NotFound
-from pipeline.store.artifacts import Artifacts
+from pipeline.store.artifacts import Artifacts, Published
 from pipeline.store.engine import Database
 from pipeline.store.records import Dataset, checked_name, plain
 from pipeline.store.rows import BesideRow, DatasetRow, QualityRow, to_dataset
 
 if TYPE_CHECKING:
+    from pipeline.data import ImportReport
     from pipeline.data.reader import Boxed
+    from pipeline.data.schema import Schema
+    from pipeline.data.versions import Edit
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a table came from."""
+
+    name: str
+    file_name: str
+    file_sha256: str
+    report: ImportReport
 
 
 class Datasets:
@@ -45,20 +60,42 @@ class Datasets:
 
     def _keep(self, name: str, file_name: str, found: Boxed, file_sha256: str) -> Dataset:
         assert found.schema is not None
-        table, head, sample = (self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample))
+        parts = [self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample)]
+        origin = _Origin(name, file_name, file_sha256, found.report)
+        return self._added(origin, found.schema, found.content, parts, {"tops": found.tops})
+
+    def derive(self, of: Dataset, edits: Sequence[Edit]) -> Dataset:
+        """The version of the same name that the edits make. Equal content is the version that is there."""
+        from pipeline.data import content_hash
+        from pipeline.data.profiles import tops
+        from pipeline.data.sampling import HEAD_ROWS, sampled
+        from pipeline.data.versions import edited
+
+        table, schema = edited(of.table(), of.schema, edits)
+        sha256 = content_hash(table, schema)
+        known = self._equal(of.name, sha256)
+        if known:
+            return known
+        parts = [self._artifacts.publish(part, "parquet") for part in (table, table.head(HEAD_ROWS), sampled(table))]
+        lineage = {"of": of.id, "version": of.version, "edits": [edit.model_dump(mode="json", exclude_defaults=True) for edit in edits]}
+        return self._added(of, schema, sha256, parts, {"tops": tops(table, schema), "lineage": lineage})
+
+    def _added(self, of: Dataset | _Origin, schema: Schema, sha256: str, parts: Sequence[Published], values: dict[str, Any]) -> Dataset:
+        """The row of a new version with what is kept beside it; the one that is there when somebody was quicker."""
+        table, head, sample = parts
         with self._database.write() as session:
-            row = _equal_row(session, name, found.content)
+            row = _equal_row(session, of.name, sha256)
             if row is None:
                 row = DatasetRow(
-                    id=secrets.token_hex(6), name=name, version=_next_version(session, name), sha256=found.content, file_sha256=file_sha256,
-                    file_name=file_name, table_sha=self._artifacts.name(session, table), data_schema=found.schema.model_dump_json(),
-                    report=found.report.model_dump_json(), rows=found.schema.rows, columns=len(found.schema.columns), created=time.time(),
+                    id=secrets.token_hex(6), name=of.name, version=_next_version(session, of.name), sha256=sha256, file_sha256=of.file_sha256,
+                    file_name=of.file_name, table_sha=self._artifacts.name(session, table), data_schema=schema.model_dump_json(),
+                    report=of.report.model_dump_json(), rows=schema.rows, columns=len(schema.columns), created=time.time(),
                 )  # fmt: skip
                 session.add(row)
                 session.flush()
                 for kind, part in (("head", head), ("sample", sample)):
                     session.add(BesideRow(dataset_id=row.id, kind=kind, artifact=self._artifacts.name(session, part)))
-                session.add(BesideRow(dataset_id=row.id, kind="tops", value=plain(found.tops)))
+                session.add_all(BesideRow(dataset_id=row.id, kind=kind, value=plain(value)) for kind, value in values.items())
         return self._dataset(row)
 
     def _dataset(self, row: DatasetRow) -> Dataset:

@@ -57,6 +57,10 @@ class Dataset:
         found = self._beside("sample")
         return sampled(self.table()) if found is None else found
 
+    def lineage(self) -> dict[str, Any] | None:
+        """What this version was made of: {"of": id, "version": number, "edits": [...]}; None for a file that was read."""
+        return self._beside("lineage")
+
     def tops(self) -> dict[str, list[list[Any]]]:
         """The most frequent values of the columns that have few, counted over all rows; empty when nobody counted."""
         return self._beside("tops") or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pipeline.store.workers import Workers
 
 if TYPE_CHECKING:
     from pipeline.data.contract import Breach, Contract
+    from pipeline.data.versions import Edit
 
 
 class Store:
@@ -65,6 +66,10 @@ class Store:
         added = self._datasets.add(name, Path(path), file_name)
         self._contracts.breaches(added)
         return added
+
+    def edit_dataset(self, dataset_id: str, edits: Sequence[Edit]) -> Dataset:
+        """The version that these edits make of a dataset; the same content is the version that is there. Raises DataError."""
+        return self._datasets.derive(self.dataset(dataset_id), edits)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Raises NotFound."""
