@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _columns, _contract, _profile, _ui
+from pages import _columns, _contract, _profile, _ui, _versions
 
 _ui.guard()
 
@@ -90,8 +90,8 @@ def show(at) -> None:
                ("In memory", f"{seen.memory / 1e6:,.1f} MB")])  # fmt: skip
     drawers = {"Preview": lambda: preview(at.dataset, seen), "Columns": lambda: columns(at.dataset, seen, at.plan),
                "Relations": lambda: _profile.relations(seen.portrait), "Missing": lambda: _profile.gaps(seen.portrait),
-               "Import report": lambda: report(at.dataset), "Contract": lambda: _contract.tab(at.dataset),
-               "Report": lambda: _profile.report(seen.portrait, at.dataset)}  # fmt: skip
+               "Versions": lambda: _versions.tab(at.dataset), "Import report": lambda: report(at.dataset),
+               "Contract": lambda: _contract.tab(at.dataset), "Report": lambda: _profile.report(seen.portrait, at.dataset)}  # fmt: skip
     _contract.banner(at.dataset)
     tabs = st.tabs(list(drawers), key="tab", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, drawers.values()):

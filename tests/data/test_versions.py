@@ -87,7 +87,7 @@ def test_two_versions_are_compared():
     other = FRAME.assign(n=FRAME["n"] + 1, who=["Ann", "Ann", "Ann", None] * 30, new="a")[["x", "n", "who", "ok", "new"]]
     found = compare(table, schema, *infer(other))
     assert {(row["column"], row["change"]) for row in found["columns"]} >= {("when", "removed"), ("new", "added"), ("x", "moved")}
-    assert [row["column"] for row in found["moved"]][0] == "who" and {row["column"] for row in found["moved"]} == {"n", "who"}
+    assert found["moved"][0]["column"] == "who" and {row["column"] for row in found["moved"]} == {"n", "who"}
     fewer = compare(table, schema, *infer(pd.concat([FRAME[3:], FRAME[:1].assign(x=9.0)], ignore_index=True)))
     assert fewer["rows"] == {"before": 120, "after": 118, "added": 1, "removed": 3} and not fewer["same"]
     json.dumps([found, fewer], allow_nan=False)
