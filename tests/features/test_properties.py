@@ -22,7 +22,7 @@ from pipeline.plan import Plan
 from pipeline.trials import TrainingData
 from pipeline.workspace import Workspace
 
-ROWS = 60
+ROWS = 45
 PLAIN, NATIVE = Needs("onehot", scaled=True, missing=False), Needs("native", scaled=False, missing=True)
 BASE = ["boolean", "date_parts", "impute", "scale", "encode", "tfidf"]
 OWN = {"formula": {"formula": "a / b + where(city == 'Oslo', `to go`, isnull(seen))"}}
@@ -67,13 +67,22 @@ def spec(entry: Entry) -> dict[str, Any]:
 
 
 def plan_with(entry: Entry) -> Plan:
-    """A plan whose recipe has the step at its place. Texts cost most of the time and are there only for steps that are about them."""
-    plan, written = Plan.draft(SCHEMA, "y"), "text" in entry.facts.kinds
-    roles = [c.model_dump() | {"role": "ignore" if c.name == "note" and not written else "feature"} for c in plan.columns]
-    order = {e.name: (e.order, e.name) for e in STEPS}
-    base = [name for name in BASE if name != entry.name and (written or name != "tfidf")]
-    recipe = [spec(entry), *({"step": name} for name in base)]
-    return plan.change(columns=roles, recipe=sorted(recipe, key=lambda s: order[s["step"]]))
+    """A plan whose recipe has the step at its place, with the columns that it is about and two others."""
+    plan, own = Plan.draft(SCHEMA, "y"), spec(entry)
+    named = {
+        name
+        for value in own["params"].values()
+        for name in ([value] if isinstance(value, str) else value if isinstance(value, list) else [])
+    }
+    seen = (
+        {"a", "city"}
+        | named
+        | {name for name, kind in KINDS.items() if kind in entry.facts.kinds and (kind == "text" or not entry.facts.drops)}
+    )
+    roles = [c.model_dump() | {"role": "feature" if c.name in seen else "ignore"} for c in plan.columns]
+    order, kinds = {e.name: (e.order, e.name) for e in STEPS}, {KINDS[name] for name in seen & KINDS.keys()} | {entry.facts.gives}
+    base = [name for name in BASE if name != entry.name and kinds & set(catalog.get("step", name).facts.kinds)]
+    return plan.change(columns=roles, recipe=sorted([own, *({"step": name} for name in base)], key=lambda s: order[s["step"]]))
 
 
 def fitted(entry: Entry, rows: pd.DataFrame, y: np.ndarray, needs: Needs = PLAIN) -> Any:
@@ -126,20 +135,27 @@ def test_rows_keep_their_order_a_pickle_and_a_second_fit_give_the_same(entry: En
     np.testing.assert_array_equal(values(pickle.loads(pickle.dumps(recipe)).transform(TYPED)), made)
 
 
-@pytest.mark.parametrize("train", ["unseen", "missing", "constant", "one row"])
+MISSING = TYPED.assign(**{name: pd.Series([None] * ROWS, dtype=TYPED[name].dtype) for name in KINDS if name not in ("y", "member")})
+TRAINED = {
+    "other values": TYPED,
+    "gaps alone": MISSING,
+    "one value": TYPED.iloc[[1] * 20].reset_index(drop=True),
+    "one row": TYPED.iloc[:1],
+}
+
+
 @pytest.mark.parametrize("entry", [e for e in STEPS if e.facts.phase in ("columns", "derive", "matrix")], ids=lambda e: e.name)
-def test_odd_columns_are_borne_or_refused_in_words(entry: Entry, train: str) -> None:
-    missing = TYPED.assign(**{name: pd.Series([None] * ROWS, dtype=TYPED[name].dtype) for name in KINDS if name not in ("y", "member")})
-    rows = {"unseen": TYPED, "missing": missing, "constant": TYPED.iloc[[1] * 20].reset_index(drop=True), "one row": TYPED.iloc[:1]}[train]
-    needs = NATIVE if entry.facts.phase == "matrix" else PLAIN
-    try:
-        recipe = fitted(entry, rows, Y[: len(rows)], needs)
-    except TrainyardError as error:
-        assert error.hint
-        return
-    for given in (odd(TYPED), missing.head(3), TYPED.head(1)):
-        made = values(recipe.transform(given))
-        assert len(made) == len(given) and (needs.missing or np.isfinite(made).all())
+def test_odd_columns_are_borne_or_refused_in_words(entry: Entry) -> None:
+    needs, given = NATIVE if entry.facts.phase == "matrix" else PLAIN, pd.concat([odd(TYPED.head(2)), MISSING.head(2), TYPED.head(1)])
+    for what, rows in TRAINED.items():
+        try:
+            recipe = fitted(entry, rows, Y[: len(rows)], needs)
+        except TrainyardError as error:
+            assert error.hint
+            continue
+        for asked in (given, MISSING.head(1)):
+            made = values(recipe.transform(asked))
+            assert len(made) == len(asked) and (needs.missing or np.isfinite(made).all()), f"trained on {what}"
 
 
 def test_the_scaler_is_fitted_after_the_split(tmp_path: Path) -> None:
