@@ -276,7 +276,7 @@ def scale(param: Any) -> Row:
     return {"type": "log", "tickvals": [m * 10.0**k for k in range(-9, 7) for m in (1, 2, 5)]} if param.log else {}
 
 
-def importance(rows: Sequence[Row], *, metric: str, when: str = "when the column is shuffled") -> go.Figure:
+def importance(rows: Sequence[Row], *, metric: str, when: str = "when the column is shuffled", change: str = "Loss") -> go.Figure:
     """A dot with its interval per column, most important on top: rows {column, importance, low, high}."""
     names = [text(r["column"], 32) for r in rows]
     values = [r["importance"] for r in rows]
@@ -285,7 +285,7 @@ def importance(rows: Sequence[Row], *, metric: str, when: str = "when the column
     fig = go.Figure(go.Scatter(x=values, y=places, mode="markers", marker={"size": 9, "color": FIRST}, error_x=error, customdata=names,
                                hovertemplate="%{customdata}<br>%{x:.4~g}<extra></extra>"))  # fmt: skip
     fig.add_vline(x=0, line={"color": BASELINE, "dash": "dot", "width": 1.5})
-    fig.update_xaxes(title=f"Loss of {text(metric)} {when}", showgrid=True)
+    fig.update_xaxes(title=f"{change} of {text(metric)} {when}", showgrid=True)
     fig.update_yaxes(tickmode="array", tickvals=places, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False)
     return style(fig, height=max(200, 26 * len(rows) + 84))
 

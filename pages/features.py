@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _columns, _flow, _history, _recipe, _roles, _step, _templates, _tried, _ui
+from pages import _candidates, _charts, _columns, _flow, _history, _recipe, _roles, _step, _templates, _tried, _ui
 
 _ui.guard()
 
-TABS = ["Recipe", "Columns", "Flow", "Templates"]
+TABS = ["Recipe", "Columns", "Candidates", "Flow", "Templates"]
 
 
 def target_row(at) -> None:
@@ -83,13 +83,16 @@ def choose_from_table(at) -> None:
 
 def editor(at, laid) -> None:
     """The tabs; only the one that is open is drawn."""
-    recipe, columns, flow, templates = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
+    recipe, columns, candidates, flow, templates = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
     if recipe.open:
         with recipe:
             cards_and_rows(at)
     if columns.open:
         with columns:
             _roles.editor(at.plan, _ui.seen(at.dataset).facts)
+    if candidates.open:
+        with candidates:
+            _candidates.section(at)
     if flow.open:
         with flow:
             _flow.drawing(at.plan, laid)

@@ -272,6 +272,14 @@ class Plan(Part):
         metric = next((fix.metric for fix in reversed(new) if fix.metric), self.metric)
         return self.model_copy(update={"fixes": (*self.fixes, *new), "metric": metric})
 
+    def with_steps(self, steps: Iterable[StepSpec | dict[str, Any]]) -> Plan:
+        """This plan with more steps, each before the first that usually comes later."""
+        order, recipe = {entry.name: entry.order for entry in catalog.entries("step")}, list(self.recipe)
+        for spec in map(StepSpec.model_validate, steps):
+            place = next((i for i, other in enumerate(recipe) if order.get(other.step, 0) > order[spec.step]), len(recipe))
+            recipe.insert(place, spec)
+        return self.model_copy(update={"recipe": tuple(recipe)})
+
     def undo(self, code: str, title: str) -> Plan:
         """This plan without that fix; a metric that the fix had set goes back to the task's default."""
         gone = [fix for fix in self.fixes if (fix.code, fix.title) == (code, title)]

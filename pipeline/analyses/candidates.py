@@ -84,7 +84,7 @@ class _Search:
                 break
             self.asked.done(0.2 + 0.7 * place / len(ranked), f"Measuring {candidate.title!r}, {place + 1} of {len(ranked)}")
             began = time.monotonic()
-            other = self.ruler.measure(made.with_step(self.asked.plan, candidate.step))
+            other = self.ruler.measure(self.asked.plan.with_steps([candidate.step]))
             gain = self.ruler.gain(other, over=self.base)
             self.each = time.monotonic() - began
             rows.append(_row(candidate, other, gain, self.noise, proposed, time.monotonic() - began))
@@ -100,15 +100,13 @@ class _Search:
             plan, self.asked.table, self.asked.schema, params=STEADY, folds=FOLDS, most_rows=ROWS, executor=self.asked.executor,
             should_stop=self.asked.should_stop,
         )  # fmt: skip
-        full = plan
-        for row in chosen:
-            full = made.with_step(full, made.StepSpec.model_validate(row["step"]))
-        base, other = ruler.measure(plan), ruler.measure(full)
+        steps = [row["step"] for row in chosen]
+        base, other = ruler.measure(plan), ruler.measure(plan.with_steps(steps))
         gain, error = _judged(ruler.gain(other, over=base), self.noise)
         half = error * float(norm.ppf(0.5 + LEVEL / 2))
         verdict = "better" if gain > half else "worse" if gain < -half else "tie"
         return {
-            "titles": [row["title"] for row in chosen], "score": other.score, "without": base.score, "gain": gain, "low": gain - half,
+            "titles": [row["title"] for row in chosen], "steps": steps, "score": other.score, "without": base.score, "gain": gain, "low": gain - half,
             "high": gain + half, "verdict": verdict,
         }  # fmt: skip
 

@@ -169,9 +169,3 @@ def _of_groups(levels: list[str], numbers: list[str]) -> Asked:
         for number in numbers:
             yield StepSpec(step="group_aggregate", params={"keys": [group], "values": [number]}), (group, number)
 
-
-def with_step(plan: Plan, spec: StepSpec) -> Plan:
-    """The plan with one more step, before the first that usually comes later."""
-    order = {entry.name: entry.order for entry in catalog.entries("step")}
-    place = next((i for i, other in enumerate(plan.recipe) if order.get(other.step, 0) > order[spec.step]), len(plan.recipe))
-    return plan.model_copy(update={"recipe": (*plan.recipe[:place], spec, *plan.recipe[place:])})

@@ -11,7 +11,7 @@ from pipeline.analyses import answer
 from pipeline.data import infer
 from pipeline.executor import InlineExecutor
 from pipeline.features import Needs, candidates
-from pipeline.plan import Plan, StepSpec
+from pipeline.plan import Plan
 
 
 def loans(rows: int = 1_000) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def test_every_kind_of_candidate_is_proposed_once_and_none_that_the_recipe_has(a
     assert {"debt / income", "income / debt", "debt - income", "debt × income", "rows by town"} <= set(titles)
     assert "mean of debt by town, debt - mean by town" in titles
     assert "days from opened to closed" not in titles, "the automatic recipe subtracts the two dates already"
-    more = candidates.with_step(plan, next(c.step for c in found if c.title == "debt / income"))
+    more = plan.with_steps([next(c.step for c in found if c.title == "debt / income")])
     assert "debt / income" not in [c.title for c in candidates.propose(more, dict.fromkeys(plan.features, 1.0))]
     assert [s.step for s in more.recipe].index("ratio") < [s.step for s in more.recipe].index("impute")
 
@@ -80,6 +80,6 @@ def test_a_ratio_that_decides_is_better_allowing_for_all_that_were_tried_and_can
     assert best["strict_low"] < best["low"] < best["gain"] < best["high"] < best["strict_high"] and best["strict_low"] > 0
     assert found["proposed"] > len(found["candidates"]) and told == sorted(told)
     assert found["together"]["verdict"] == "better" and best["title"] in found["together"]["titles"]
-    accepted = candidates.with_step(plan, StepSpec.model_validate(best["step"]))
+    accepted = plan.with_steps([best["step"]])
     made = features.build(accepted, Needs("native", missing=True)).fit(table)
     assert best["title"] in features.names_out(made) and not accepted.problems(schema)
