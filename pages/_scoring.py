@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
-from pipeline import TrainyardError, read
+from pipeline import TrainyardError, read_rows
 
 if TYPE_CHECKING:
 
@@ -84,7 +84,7 @@ def _score(given: Any, model: Predictor, contract: Contract | None) -> tuple[str
             path = Path(folder) / "rows"
             with path.open("wb") as copy:
                 shutil.copyfileobj(given, copy)
-            rows, _ = read(path, types=False, name=given.name)
+            rows, _ = read_rows(path, model.schema, name=given.name)
             return given.name, model.score(rows, contract)
     except TrainyardError as error:
         return error

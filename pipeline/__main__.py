@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import recipes
+from pipeline import imports, recipes
 from pipeline.errors import NotFound, TrainingError, TrainyardError
 
 JSON_HELP = "print JSON instead of words"
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description="Trainyard on the command line.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _train_options(_command(commands, "train", "train, evaluate and keep a model", train))
+    imports.verbs(commands, _command, _store, _json)
     predict_ = _command(commands, "predict", "score a file with a kept model or a bundle", predict)
     predict_.add_argument("model", help="name, name:version, name@alias, or a bundle file")
     predict_.add_argument("data", help="the file to score")
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     check_.add_argument("--target", metavar="COL")
     check_.add_argument("--against", metavar="FILE", help="other rows of the same columns: is the data still alike?")
     check_.add_argument("--contract", metavar="DATASET", help="check the file against the contract of that dataset as well")
+    imports.add_arguments(check_)
     check_.add_argument("--json", action="store_true", help=JSON_HELP)
     export_ = _command(commands, "export", "write a bundle that predicts outside the project, and prove it", export)
     export_.add_argument("model", help="name, name:version or name@alias")
@@ -92,6 +94,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", metavar="FILE", help="start from this plan (JSON) instead of a draft")
     parser.add_argument("--recipe", metavar="NAME", help="the steps of this template, or of a JSON file, in the place of the drafted ones")
     parser.add_argument("--seed", type=int, metavar="N")
+    imports.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
@@ -129,7 +132,7 @@ def train(args: argparse.Namespace) -> int:
 
     store, path = _store(args), Path(args.data)
     name = args.name or path.name.partition(".")[0]
-    dataset = store.add_dataset(name, path)
+    dataset = store.add_dataset(name, path, options=imports.options_of(args))
     run = store.submit(_plan(args, dataset))
     with _Bar(run.plan) as bar:
         run = run_here(store, run.id, on_event=bar.on_event)
@@ -226,10 +229,10 @@ def _remark(row: dict[str, Any]) -> str:
 
 
 def predict(args: argparse.Namespace) -> int:
-    from pipeline.data import read
+    from pipeline.data import read_rows
 
     predictor, contract = _predictor(args)
-    table, _ = read(args.data, types=False)
+    table, _ = read_rows(args.data, predictor.schema)
     scored = predictor.score(table, contract)
     out = Path(args.out)
     partial = out.with_name(out.name + ".partial")
@@ -256,10 +259,10 @@ def _predictor(args: argparse.Namespace) -> tuple[Any, Any]:
 
 def check(args: argparse.Namespace) -> int:
     from pipeline import quality
-    from pipeline.data import conform, load, read
+    from pipeline.data import conform, load, read_rows
 
-    table, schema, imported = load(args.data)
-    against = conform(read(args.against, types=False)[0], schema).table if args.against else None
+    table, schema, imported = load(args.data, options=imports.options_of(args))
+    against = conform(read_rows(args.against, schema)[0], schema).table if args.against else None
     report, breaches = quality.check(table, schema, args.target, against=against), _breaches(args, table, schema)
     if args.json:
         found = {**report.model_dump(mode="json"), "import": imported.model_dump(mode="json")}

@@ -60,8 +60,10 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},
     "worker": {"store", "run", "nested", "analyses", "executor", "predictor", "plan", "data", "quality", "export", "catalog", "device", "errors"},
+    "imports": {"data", "errors"},
     "__main__": {
-        "store", "recipes", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog", "device", "errors",
+        "store", "recipes", "imports", "run", "predictor", "plan", "data", "quality", "export", "worker", "serve", "monitor", "strategies", "catalog",
+        "device", "errors",
     },
     "recipes": {"store", "features", "plan", "errors"},
     "serve": {"store", "run", "predictor", "data", "errors"},

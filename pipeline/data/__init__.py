@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.data.hashing import content_hash
     from pipeline.data.portrait import Portrait
     from pipeline.data.profiles import profile
-    from pipeline.data.reader import load, read
+    from pipeline.data.reader import load, look, read, read_rows
     from pipeline.data.report import ImportProblem, ImportReport, Limits, ReadOptions
     from pipeline.data.schema import Column, Schema
     from pipeline.data.splits import Division, divide
@@ -42,13 +42,15 @@ _HOMES = {
     "divide": "splits",
     "infer": "types",
     "load": "reader",
+    "look": "reader",
     "profile": "profiles",
     "read": "reader",
+    "read_rows": "reader",
     "samples": "bundled",
 }
 __all__ = [
     "Breach", "Column", "Conformed", "Contract", "Division", "Edit", "ImportProblem", "ImportReport", "Limits", "Note", "Portrait", "ReadOptions",
-    "Sample", "Schema", "compare", "conform", "content_hash", "divide", "infer", "load", "profile", "read", "samples",
+    "Sample", "Schema", "compare", "conform", "content_hash", "divide", "infer", "load", "look", "profile", "read", "read_rows", "samples",
 ]  # fmt: skip
 
 

@@ -31,7 +31,10 @@ _MOST_MEMORY_SHARE = 0.8
 
 
 class Job(BaseModel):
-    """What to read: `path` is where the bytes are, `name` what their owner calls them, `types` whether to infer types."""
+    """What to read: `path` is where the bytes are, `name` what their owner calls them, `types` whether to infer types.
+
+    `head` asks for the first lines of a text table only: enough to look at and to decide how it is to be read.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +42,7 @@ class Job(BaseModel):
     name: str
     types: bool
     options: ReadOptions
+    head: bool = False
 
 
 class Answer(BaseModel):
@@ -110,7 +114,7 @@ def _unexpected(job: Job, error: Exception) -> Answer:
 def _parse(job: Job, folder: Path) -> Answer:
     kind = formats.detect(Path(job.path), job.name)
     path = _unpacked(kind, job, folder)
-    answer = _fast(kind, path, job, folder) if job.types else None
+    answer = _fast(kind, path, job, folder) if job.types and not job.head else None
     return answer or _kept(*_careful(kind, path, job, folder), folder)
 
 
@@ -125,8 +129,20 @@ def _careful(kind: formats.Format, path: Path, job: Job, folder: Path) -> tuple[
     _note_renamed(renamed, log)
     frame, schema = _typed(parsed.table.rename_columns(names), renamed, job, _point(parsed.facts.get("delimiter")), log)
     shape = {"rows": len(frame), "columns": len(names)}
-    report = ImportReport(problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, **shape, **parsed.facts)
-    return frame, schema, report, parsed.headers
+    recipe = _recipe(job.options, parsed.facts)
+    report = ImportReport(
+        problems=log.problems(), exact=log.exact, format=kind.kind, renamed=renamed, recipe=recipe, **shape, **parsed.facts
+    )
+    return frame, schema and schema.model_copy(update={"reading": recipe}), report, parsed.headers
+
+
+def _recipe(said: ReadOptions, facts: dict[str, Any]) -> ReadOptions:
+    """How to cut another file of this kind into cells: what was said, and what was found out where nothing was."""
+    names = ("encoding", "delimiter", "quote", "escape", "widths", "sheet")
+    found: dict[str, Any] = {name: facts[name] for name in names if facts.get(name) is not None}
+    if "first_line" in facts:
+        found |= {"skip": facts["first_line"] - 1, "header": "first" if facts["named"] else "none"}
+    return said.model_copy(update={**found, "firm": False, "limits": Limits()})
 
 
 def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list[str], folder: Path) -> Answer:
@@ -166,7 +182,8 @@ def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | 
         return None
     for name, part in ((HEAD, made.head), (SAMPLE, made.sample)):
         parquet.write_table(part, folder / name)
-    return Answer(report=_report(report, made), table_schema=made.schema, content=made.content, tops=made.tops)
+    told = made.schema.model_copy(update={"reading": report.recipe})
+    return Answer(report=_report(report, made), table_schema=told, content=made.content, tops=made.tops)
 
 
 def _report(probe: ImportReport, made: Any) -> ImportReport:
@@ -197,10 +214,11 @@ def _read(kind: formats.Format, path: Path, job: Job, folder: Path, log: Log) ->
 
 
 def _read_text(kind: formats.Format, path: Path, folder: Path, job: Job, log: Log) -> Any:
-    from pipeline.data.encoding import as_utf8
+    from pipeline.data.encoding import as_utf8, first_lines
 
-    text = as_utf8(path, folder, job.name, job.options.encoding, log)
+    text = as_utf8(path, folder, job.name, job.options, log)
     if kind.kind == "csv":
+        text = first_lines(text, folder) if job.head else text
         from pipeline.data.delimited import read_delimited
 
         return read_delimited(text, kind.suffix, job.name, job.options, log)

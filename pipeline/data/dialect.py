@@ -91,8 +91,8 @@ def _name(delimiter: str) -> str:
 def _variants(lines: list[str], delimiter: str, options: ReadOptions) -> list[Dialect]:
     """The ways to quote that the lines give reason for."""
     text, cut = "".join(lines[:_MOST_ROWS]), re.escape(delimiter)
-    if delimiter in RARE and not options.delimiter and not (lines and delimiter in lines[0]):
-        return []  # a rare delimiter counts only where the first line has it
+    if delimiter in RARE and not options.delimiter and not any(delimiter in line for line in lines[: 1 if delimiter == ":" else 20]):
+        return []  # a rare delimiter counts only where one of the first lines has it; times have colons
     quotes = ['"'] if options.quote is None else [options.quote]
     if options.quote is None and len(re.findall(rf"(?m)(?:^|{cut})'[^'\n]*'(?={cut}|$)", text)) > 2:
         quotes.append("'")
@@ -107,7 +107,7 @@ def _score(lines: list[str], dialect: Dialect) -> float:
     rows = [record for record in records(lines, dialect.settings, None) if record.cells]
     rows = rows[:-1] if len(rows) > _MOST_ROWS else rows  # the last may be cut where the sample ends
     width = usual_width([record.cells for record in rows])
-    if width < 2 or (dialect.delimiter in RARE and len(rows[0].cells) != width):
+    if width < 2 or (dialect.delimiter in RARE and next(len(row.cells) for row in rows if len(row.cells) > 1) != width):
         return 0.0
     even = [record for record in rows if len(record.cells) == width]
     cells = [cell for record in even for cell in record.cells]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.formats import looks_utf16
-from pipeline.data.report import Log
+from pipeline.data.report import Log, ReadOptions
 from pipeline.errors import FileRefused, Unreadable
 
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 18
+_HEAD_LINES, _HEAD_BYTES = 2_000, 4 << 20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -51,21 +52,36 @@ class Text:
     lines: int
 
 
-def as_utf8(path: Path, folder: Path, name: str, said: str | None, log: Log) -> Text:
-    """The text of `path` as UTF-8, in `folder` when it had to be changed. `said` is the encoding a person gave.
+def as_utf8(path: Path, folder: Path, name: str, options: ReadOptions, log: Log) -> Text:
+    """The text of `path` as UTF-8, in `folder` when it had to be changed. An encoding that a person gave is taken.
 
     A guessed encoding and every replaced byte is logged. Raises Unreadable for binary content or an unknown encoding.
     """
-    encoding, errors = (_checked(said), "replace") if said else _detect(path, name, log)
+    said = _checked(options.encoding) if options.encoding else None
+    encoding, errors = (said, "replace") if said and options.firm else _detect(path, name, said, log)
     if encoding == "utf-8":
         lines, bad = _count(path, name)
         if not bad:
             return Text(path, "utf-8", lines)
     target = folder / "utf8.txt"
     lines, replaced = _transcode(path, target, encoding, errors, name)
-    if replaced:
-        log.add("replaced", f"{replaced:,} characters are not valid {encoding} and became '\ufffd'.")
+    for line in replaced:
+        log.add("replaced", f"Bytes that are not valid {encoding} became '\ufffd'.", line)
     return Text(target, encoding, lines)
+
+
+def first_lines(text: Text, folder: Path) -> Text:
+    """The first 2,000 lines, cut where no quotation mark is open."""
+    kept, size, whole = [], 0, 0
+    with open(text.path, "rb") as file:
+        for line in file:
+            kept.append(line)
+            size += len(line)
+            whole = whole if sum(part.count(b'"') for part in kept[whole:]) % 2 else len(kept)
+            if len(kept) >= _HEAD_LINES or size > _HEAD_BYTES:
+                break
+    (folder / "head.txt").write_bytes(b"".join(kept[: whole or len(kept)]))
+    return Text(folder / "head.txt", text.encoding, whole or len(kept))
 
 
 def _checked(said: str) -> str:
@@ -77,7 +93,8 @@ def _checked(said: str) -> str:
         ) from error
 
 
-def _detect(path: Path, name: str, log: Log) -> tuple[str, str]:
+def _detect(path: Path, name: str, before: str | None, log: Log) -> tuple[str, str]:
+    """The encoding and what to do with damaged bytes. `before` is the one that other files of this kind have."""
     with open(path, "rb") as file:
         head = file.read(_SAMPLE)
     for bom, encoding in _BOMS:
@@ -88,6 +105,8 @@ def _detect(path: Path, name: str, log: Log) -> tuple[str, str]:
         log.add("encoding", f"The file has no byte order mark; its zero bytes say {utf16}.")
         return utf16, "replace"
     _, bad_at = _count(path, name)
+    if bad_at and before and not before.startswith("utf"):
+        return before, "replace"
     return ("utf-8", "strict") if not bad_at else _guess(path, bad_at, log)
 
 
@@ -148,16 +167,18 @@ def _count(path: Path, name: str) -> tuple[int, int]:
     return (lines, 0) if not decoder.getstate()[0] else (lines, max(1, at - 1))
 
 
-def _transcode(path: Path, target: Path, encoding: str, errors: str, name: str) -> tuple[int, int]:
-    lines = replaced = 0
+def _transcode(path: Path, target: Path, encoding: str, errors: str, name: str) -> tuple[int, list[int]]:
+    """Line feeds, and the lines in which a character could not be read."""
+    lines, replaced = 0, []
     try:
         with open(path, encoding=encoding, errors=errors, newline="") as source, open(target, "w", encoding="utf-8", newline="") as out:
             while chunk := source.read(_CHUNK):
                 if "\0" in chunk:
                     raise FileRefused(f"{name} has zero characters; a text table has none.", "Export the table again as CSV.")
+                if "\ufffd" in chunk:
+                    replaced += [lines + 1 + number for number, part in enumerate(chunk.split("\n")) if "\ufffd" in part]
                 lines += chunk.count("\n")
-                replaced += chunk.count("\ufffd")
                 out.write(chunk)
     except UnicodeError as error:
         raise Unreadable(f"{name} is not {encoding} text: {error}.", "Export the table again as UTF-8.") from error
-    return lines, replaced
+    return lines, sorted(set(replaced))

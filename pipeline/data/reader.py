@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SMALLER = "Upload fewer rows or columns, or the same table as Parquet."
-_DEFAULTS = ReadOptions()
+AS_FOUND = ReadOptions()
 
 
 def read(
-    path: Path | str, *, types: bool = True, name: str | None = None, options: ReadOptions = _DEFAULTS
+    path: Path | str, *, types: bool = True, name: str | None = None, options: ReadOptions = AS_FOUND
 ) -> tuple[pd.DataFrame, ImportReport]:
     """The table in a file, and everything that was detected or repaired on the way.
 
@@ -43,11 +43,31 @@ def read(
     return table, report
 
 
-def load(path: Path | str, *, name: str | None = None, options: ReadOptions = _DEFAULTS) -> tuple[pd.DataFrame, Schema, ImportReport]:
+def load(path: Path | str, *, name: str | None = None, options: ReadOptions = AS_FOUND) -> tuple[pd.DataFrame, Schema, ImportReport]:
     """`read` with types, and the schema that says how the text was read: what scoring needs to read alike."""
     table, schema, report = in_box(path, types=True, name=name, options=options)
     assert schema is not None
     return table, schema, report
+
+
+def look(path: Path | str, *, name: str | None = None, options: ReadOptions = AS_FOUND) -> tuple[pd.DataFrame, Schema, ImportReport]:
+    """`load` for the first 2,000 lines of a text table, and for the whole of other files: to show how a file would be read."""
+    with boxed(path, name=name, options=options, head=True) as found:
+        assert found.schema is not None
+        return _table(found.head, None), found.schema, found.report
+
+
+def read_rows(path: Path | str, schema: Schema, *, name: str | None = None) -> tuple[pd.DataFrame, ImportReport]:
+    """Rows to score, as text, cut into cells by the recipe of the training file; found out anew where that does not give its columns."""
+    if schema.reading is not None:
+        try:
+            table, report = read(path, types=False, name=name, options=schema.reading)
+        except (NotFound, Unreadable):  # another sheet, say; what is really wrong shows when the file is read for itself
+            return read(path, types=False, name=name)
+        known = {str(header).strip() for header in table.columns}
+        if 2 * sum(column.name in known or column.source.strip() in known for column in schema.columns) >= len(schema.columns):
+            return table, report
+    return read(path, types=False, name=name)
 
 
 def in_box(
@@ -55,7 +75,7 @@ def in_box(
     *,
     types: bool,
     name: str | None = None,
-    options: ReadOptions = _DEFAULTS,
+    options: ReadOptions = AS_FOUND,
     on_start: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, Schema | None, ImportReport]:
     """Parse in a child process under the limits of `options`. `on_start` is told the process id of the child."""
@@ -88,7 +108,8 @@ def boxed(
     *,
     types: bool = True,
     name: str | None = None,
-    options: ReadOptions = _DEFAULTS,
+    options: ReadOptions = AS_FOUND,
+    head: bool = False,
     within: Path | None = None,
     on_start: Callable[[int], None] | None = None,
 ) -> Iterator[Boxed]:
@@ -101,7 +122,7 @@ def boxed(
     _check_size(path, name, options)
     folder = Path(tempfile.mkdtemp(prefix="trainyard-box-", dir=within))
     try:
-        job = Job(path=str(path.resolve()), name=name, types=types, options=options)
+        job = Job(path=str(path.resolve()), name=name, types=types, options=options, head=head)
         (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
         _run(folder, job, on_start)
         answer = _answer(folder, name)

@@ -36,6 +36,7 @@ class ReadOptions(BaseModel):
     there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and
     the rows below the table that are left out. `decimal` is the mark of all numbers; `dates` is for those that fit both orders;
     `missing` are further texts that mean "missing" in every column; `kinds` says what a column is, by its name in the table.
+    `firm` is False in the recipe of another file: then an encoding that a file cannot have is not forced on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +54,7 @@ class ReadOptions(BaseModel):
     dates: Literal["auto", "day_first", "month_first"] = "auto"
     missing: tuple[str, ...] = ()
     kinds: dict[str, Literal["text", "number", "date", "boolean"]] = Field(default_factory=dict)
+    firm: bool = True
     limits: Limits = Limits()
 
     @property
@@ -75,7 +77,8 @@ class ImportReport(BaseModel):
     """Everything that was detected while reading a file.
 
     `exact` is False when a cell was padded, cut, guessed or dropped; each such case is among `problems`.
-    `renamed` maps the name in the table to the header in the file, for every header that had to change.
+    `renamed` maps the name in the table to the header in the file, for every header that had to change. `recipe` has what was
+    said and what was found out, to read another file of this kind alike.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +94,7 @@ class ImportReport(BaseModel):
     widths: tuple[int, ...] | None = None
     first_line: int | None = None
     named: bool = True
+    recipe: ReadOptions = ReadOptions()
     rows: int = 0
     columns: int = 0
     renamed: dict[str, str] = Field(default_factory=dict)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.data.report import ReadOptions
 from pipeline.errors import UnknownName
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id"]
 KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "datetime", "text", "id")
 
 
-class Column(BaseModel):
+class _Kept(BaseModel):
+    """Part of kept models, which an older Trainyard may have written: fields that it did not know get their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        known = {
+            name: field.get_default(call_default_factory=True) for name, field in type(self).model_fields.items() if not field.is_required()
+        }
+        super().__setstate__(state | {"__dict__": known | state["__dict__"]})
+
+
+class Column(_Kept):
     """One column as it was read: how to read it again at scoring, and what was seen in it.
 
     `kind` is what it means, `dtype` is how it is stored: "int" (int64, or Int64 with missing cells), "float" (float64),
@@ -21,8 +34,6 @@ class Column(BaseModel):
     `minimum` and `maximum` are numbers; for dates they are ISO 8601 strings. `levels` are the distinct values of a
     categorical or boolean column, most frequent first, at most 1,000; `unique` is the true number.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     kind: Kind
@@ -53,13 +64,12 @@ class Column(BaseModel):
         return tuple(str(self.label(level == "True")) if self.dtype == "bool" else level for level in self.levels)
 
 
-class Schema(BaseModel):
-    """The columns of a table, in order, and its number of rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Schema(_Kept):
+    """The columns of a table, in order, and its number of rows; `reading` is the recipe by which its file was cut into cells."""
 
     columns: tuple[Column, ...]
     rows: int
+    reading: ReadOptions | None = None
 
     @property
     def names(self) -> list[str]:

@@ -29,13 +29,13 @@ def main() -> int:
     sys.path.insert(0, str(HERE))
     import joblib
 
-    from pipeline.data import read
+    from pipeline.data import read_rows
     from pipeline.data.contract import Contract
     from pipeline.errors import TrainyardError
 
     predictor = joblib.load(HERE / "model.joblib")
     try:
-        table, _ = read(args.data, types=False)
+        table, _ = read_rows(args.data, predictor.schema)
         terms = HERE / "contract.json"
         scored = predictor.score(table, Contract.model_validate_json(terms.read_bytes()) if terms.exists() else None)
     except TrainyardError as error:

@@ -23,6 +23,7 @@ from pipeline.store.rows import BesideRow, DatasetRow, QualityRow, to_dataset
 if TYPE_CHECKING:
     from pipeline.data import ImportReport
     from pipeline.data.reader import Boxed
+    from pipeline.data.report import ReadOptions
     from pipeline.data.schema import Schema
     from pipeline.data.versions import Edit
 
@@ -43,18 +44,18 @@ class Datasets:
     def __init__(self, database: Database, artifacts: Artifacts) -> None:
         self._database, self._artifacts = database, artifacts
 
-    def add(self, name: str, path: Path, file_name: str | None) -> Dataset:
+    def add(self, name: str, path: Path, file_name: str | None, options: ReadOptions | None = None) -> Dataset:
         """Read the file in the box and keep what it leaves. The same content under the same name is the same version.
 
         The table goes from the box to its place on disk and never through this process.
         """
-        from pipeline.data.reader import boxed
+        from pipeline.data.reader import AS_FOUND, boxed
 
         checked_name("dataset", name)
         file_name = checked_name("file", file_name or path.name)
         with ThreadPoolExecutor(1) as beside:
             hashed = beside.submit(_file_hash, path)  # on another core, while the box reads
-            with boxed(path, name=file_name, within=self._artifacts.tmp) as found:
+            with boxed(path, name=file_name, options=options or AS_FOUND, within=self._artifacts.tmp) as found:
                 known = self._equal(name, found.content)
                 return known or self._keep(name, file_name, found, hashed.result())
 

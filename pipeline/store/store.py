@@ -22,6 +22,7 @@ from pipeline.store.runs import Runs
 from pipeline.store.workers import Workers
 
 if TYPE_CHECKING:
+    from pipeline.data import ReadOptions
     from pipeline.data.contract import Breach, Contract
     from pipeline.data.versions import Edit
 
@@ -58,12 +59,13 @@ class Store:
 
     # Datasets
 
-    def add_dataset(self, name: str, path: Path | str, *, file_name: str | None = None) -> Dataset:
+    def add_dataset(self, name: str, path: Path | str, *, file_name: str | None = None, options: ReadOptions | None = None) -> Dataset:
         """Read a file and keep its table; the same name and content return the version that is there.
 
-        `file_name` is what the person called the file, when `path` is our own copy of it. Raises FileRefused, Unreadable.
+        `file_name` is what the person called the file, when `path` is our own copy of it; `options` is what a person said of how
+        to read it. Raises FileRefused, Unreadable.
         """
-        added = self._datasets.add(name, Path(path), file_name)
+        added = self._datasets.add(name, Path(path), file_name, options)
         self._contracts.breaches(added)
         return added
 
