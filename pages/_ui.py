@@ -392,7 +392,10 @@ def _step(param: Param) -> float:
 
 # --- data --------------------------------------------------------------------------------------------------------------
 
-FILE_TYPES = ["csv", "tsv", "txt", "xlsx", "xls", "ods", "parquet", "pq", "json", "jsonl", "ndjson", "gz"]
+FILE_TYPES = [
+    "csv", "tsv", "txt", "tab", "psv", "ssv", "dat", "fwf", "prn", "asc", "xlsx", "xls", "ods", "parquet", "pq", "feather", "arrow", "ipc", "json", "jsonl",
+    "ndjson", "gz", "zip",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -433,43 +436,17 @@ def _rows_at(_found: Dataset, home: str | None, dataset_id: str, positions: tupl
     return _found.table().iloc[list(positions)].set_axis(list(positions))
 
 
-def uploader(key: str, *, title: str = "Add a file") -> None:
-    """Take a file, keep its table as a dataset and open it; what is wrong with the file stays on the page until the next one."""
-    turn = st.session_state.setdefault(f"{key}_turn", 0)
-    file = st.file_uploader(title, FILE_TYPES, key=f"{key}_{turn}", help="CSV, TSV, Excel, OpenDocument, Parquet, JSON or JSON Lines, plain or gzip.")
-    if file is not None:
-        # A new key drops the bytes, which the uploader would otherwise hold twice for as long as the session lives.
-        st.session_state[f"{key}_turn"] = turn + 1
-        st.session_state[f"{key}_error"] = None
-        try:
-            with st.spinner("Reading the file …"):
-                added = _keep_file(file)
-        except TrainyardError as error:
-            st.session_state[f"{key}_error"] = error
-            st.rerun()
-        st.toast(f"Added {md(label(added))}", icon=":material/check_circle:")
-        go("pages/data.py", dataset=added.id)
-    if st.session_state.get(f"{key}_error"):
-        failure(st.session_state[f"{key}_error"])
+def opened(added: Dataset) -> NoReturn:
+    """Say that a dataset was added and show it."""
+    st.toast(f"Added {md(label(added))}", icon=":material/check_circle:")
+    go("pages/data.py", dataset=added.id)
 
 
-def _keep_file(file: Any) -> Dataset:
-    import shutil
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory(dir=store().home / "tmp") as folder:
-        path = Path(folder) / "upload"
-        with path.open("wb") as copy:
-            shutil.copyfileobj(file, copy)
-        return store().add_dataset(_stem(file.name), path, file_name=file.name)
-
-
-def _stem(file_name: str) -> str:
+def stem(file_name: str) -> str:
     """`sales.2024.csv.gz` -> `sales.2024`; a name that is all extension stays as it is."""
     name = file_name.removesuffix(".gz")
-    stem, dot, extension = name.rpartition(".")
-    return stem if dot and stem and extension.lower() in FILE_TYPES else name or file_name
+    start, dot, extension = name.rpartition(".")
+    return start if dot and start and extension.lower() in FILE_TYPES else name or file_name
 
 
 def retarget(found: Dataset, target: str, plan: Plan | None, task: str | None = None) -> Plan:

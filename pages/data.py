@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _columns, _contract, _profile, _ui, _versions
+from pages import _columns, _contract, _import, _profile, _ui, _versions
 
 _ui.guard()
 
@@ -14,15 +14,18 @@ PREVIEW_ROWS = 200
 
 
 def add(at) -> None:
-    """The uploader: all of the page when there is no dataset, one line when there is."""
+    """The uploader: all of the page when there is no dataset, one line when there is; a file that waits for a word comes first."""
+    if _import.draw():
+        return
     if at.dataset is None:
         _ui.empty("No dataset yet", "Add a file here, or take a sample on the Home page.", "pages/home.py", "See the samples")
-        _ui.uploader("data_file")
+        _import.uploader("data_file")
+        _import.others()
         return
     left, right = st.columns([8, 4], vertical_alignment="top")
-    failed = st.session_state.get("data_file_error") is not None
-    with left, st.expander("Add a dataset or a new version", expanded=failed, icon=":material/upload_file:"):
-        _ui.uploader("data_file")
+    with left, st.expander("Add a dataset or a new version", icon=":material/upload_file:"):
+        _import.uploader("data_file")
+        _import.others()
     with right:
         versions(at.dataset)
 
@@ -103,5 +106,5 @@ def show(at) -> None:
 
 at = _ui.page("Data", "Add a dataset and see what is in it")
 add(at)
-if at.dataset is not None:
+if at.dataset is not None and not _import.waits():
     show(at)

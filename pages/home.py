@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _ui
+from pages import _import, _ui
 
 _ui.guard()
 
@@ -78,7 +78,7 @@ with left, st.container(border=True, height="stretch"):
     sample_card()
 with right, st.container(border=True, height="stretch"):
     st.subheader("Use your own data", anchor=False)
-    _ui.uploader("home_file", title="A table with one row per case and the column to predict")
+    _import.uploader("home_file", title="A table with one row per case and the column to predict")
     st.caption("CSV, TSV, Excel, OpenDocument, Parquet or JSON, plain or gzip. It is read on this machine and stays on it.")
 
 with _ui.shown():

@@ -91,6 +91,7 @@ class ImportReport(BaseModel):
     quote: str | None = None
     escape: str | None = None
     sheet: str | None = None
+    sheets: tuple[str, ...] = ()
     widths: tuple[int, ...] | None = None
     first_line: int | None = None
     named: bool = True

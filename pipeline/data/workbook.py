@@ -33,7 +33,7 @@ def read_workbook(path: Path, name: str, options: ReadOptions, log: Log) -> Pars
     _strip_left(grid, start[1])
     _note_errors(grid, log)
     parsed = to_columns(grid, f"{name}, sheet {sheet.name!r},", options, log)
-    parsed.facts["sheet"] = sheet.name
+    parsed.facts.update(sheet=sheet.name, sheets=tuple(book.sheet_names))
     return parsed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +45,19 @@ class Datasets:
         self._database, self._artifacts = database, artifacts
 
     def add(self, name: str, path: Path, file_name: str | None, options: ReadOptions | None = None) -> Dataset:
-        """Read the file in the box and keep what it leaves. The same content under the same name is the same version.
+        """Read the file in the box and keep what it leaves. The same content under the same name is the same version."""
+        added = self._add(name, path, file_name, options, lambda report: True)
+        assert added is not None
+        return added
 
-        The table goes from the box to its place on disk and never through this process.
-        """
+    def add_if_exact(self, name: str, path: Path, file_name: str | None) -> Dataset | None:
+        """Like `add`, but None, and nothing kept, when anything had to be guessed or mended."""
+        return self._add(name, path, file_name, None, lambda report: report.exact)
+
+    def _add(
+        self, name: str, path: Path, file_name: str | None, options: ReadOptions | None, wanted: Callable[[ImportReport], bool]
+    ) -> Dataset | None:
+        """The table goes from the box to its place on disk and never through this process."""
         from pipeline.data.reader import AS_FOUND, boxed
 
         checked_name("dataset", name)
@@ -56,8 +65,9 @@ class Datasets:
         with ThreadPoolExecutor(1) as beside:
             hashed = beside.submit(_file_hash, path)  # on another core, while the box reads
             with boxed(path, name=file_name, options=options or AS_FOUND, within=self._artifacts.tmp) as found:
-                known = self._equal(name, found.content)
-                return known or self._keep(name, file_name, found, hashed.result())
+                if not wanted(found.report):
+                    return None
+                return self._equal(name, found.content) or self._keep(name, file_name, found, hashed.result())
 
     def _keep(self, name: str, file_name: str, found: Boxed, file_sha256: str) -> Dataset:
         assert found.schema is not None

@@ -69,6 +69,13 @@ class Store:
         self._contracts.breaches(added)
         return added
 
+    def add_if_exact(self, name: str, path: Path | str, *, file_name: str | None = None) -> Dataset | None:
+        """`add_dataset` for a file of which nothing has to be guessed or mended; None for any other, which a person should look at."""
+        added = self._datasets.add_if_exact(name, Path(path), file_name)
+        if added is not None:
+            self._contracts.breaches(added)
+        return added
+
     def edit_dataset(self, dataset_id: str, edits: Sequence[Edit]) -> Dataset:
         """The version that these edits make of a dataset; the same content is the version that is there. Raises DataError."""
         return self._datasets.derive(self.dataset(dataset_id), edits)
