@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PHASES = ("rows", "columns", "matrix", "training")  # whatever their order in the recipe
-MOST_ROWS, MOST_SHOWN = 2_000, 100
+MOST_ROWS, ROWS_TO_SELECT, MOST_SHOWN = 2_000, 500, 100  # selections train models
 MOST_TRIED = 100  # columns of those that go the same way; what comes of the others is reckoned from these
 
 
@@ -64,7 +64,8 @@ def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int 
     laid = flow(plan)
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
-    walk = _Walk(plan, laid, *_labelled(plan, table.head(MOST_ROWS)), _needs(family), show)
+    most = ROWS_TO_SELECT if any(catalog.get("step", spec.step).facts.selects for spec in laid.matrix) else MOST_ROWS
+    walk = _Walk(plan, laid, *_labelled(plan, table.head(most)), _needs(family), show)
     given, acts = walk.shown(), {}
     for number in sorted(range(len(plan.steps)), key=lambda number: _turn(plan.steps[number])):
         acts[number] = walk.step(plan.steps[number])
@@ -155,7 +156,7 @@ class _Walk:
 
     def _set_aside(self, reads: Collection[str]) -> None:
         """What earlier steps have made beside the columns that are read now, such as marks of gaps, is ready and goes no further."""
-        for way in [way for way in self.ways if way.now is not None and way.columns[0] in reads]:
+        for way in [way for way in self.ways if way.now is not None and way.columns[0] in reads and way.now.shape[1] > len(way.columns)]:
             extra = way.now.drop(columns=way.columns)
             way.now = way.now[way.columns]
             self.ways.append(_Way(list(extra), (), None, True, now=extra))
@@ -195,6 +196,8 @@ class _Walk:
             return self.table[names], grow(self.plan.model_copy(update=alone), self.table[names], y)
         self._join()
         here = np.repeat(np.arange(len(self.joined))[:, None], 2, axis=1)
+        if not self.needs.scaled:
+            return self.joined, Grown(self.joined, y, here)
         mixed = mix(self.plan.model_copy(update={"fixes": (), "recipe": (spec,)}), self.needs, Grown(self.joined.to_numpy("float64"), y, here))
         return self.joined, replace(mixed, X=pd.DataFrame(mixed.X, columns=self.joined.columns))
 

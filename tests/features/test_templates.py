@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import catalog
 from pipeline.data import infer
 from pipeline.errors import PlanError
 from pipeline.features import Needs, Recipe, problems, trace
@@ -135,6 +136,52 @@ def test_the_trace_does_what_the_pipeline_does():
     ratio = seen.acts[2]
     assert list(ratio.before) == ["price", "adults"] and list(ratio.after) == ["price / adults"] and ratio.seconds > 0
     assert [act.spec for act in seen.acts] == list(plan.steps)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> tuple[pd.DataFrame, Plan]:
+    rng = np.random.default_rng(1)
+    words = "the good bad nice ugly hotel room was very not clean dirty staff friendly rude".split()
+    more = {
+        "lat": rng.uniform(40, 50, N).round(4), "lon": rng.uniform(5, 15, N).round(4), "paid": rng.choice(["true", "false"], N),
+        "left": pd.date_range("2024-06-01", periods=N).strftime("%Y-%m-%d"), "says": [" ".join(rng.choice(words, 12)) for _ in range(N)],
+    }  # fmt: skip
+    return planned(stays().assign(**more))
+
+
+SLOW = ("select_boruta", "select_permutation", "select_recursive")  # they train models, and have tests of their own
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.entries("step") if entry.name not in SLOW])
+def test_every_step_can_be_tried_kept_and_put_back(mixed, name):
+    """With the columns that its parameters accept; where it matters, also for a family that takes categories as they are."""
+    typed, plan = mixed
+    spec = chosen(catalog.get("step", name), plan.kinds)
+    order = {entry.name: entry.order for entry in catalog.entries("step")}
+    place = sum(order[other.step] < order[name] for other in plan.recipe)
+    recipe = plan.model_dump(mode="json")["recipe"]
+    plan = plan.change(recipe=[*recipe[:place], spec, *recipe[place:]])
+    for family in (None, "lightgbm") if name in ("encode", "mixup", "pca") else (None,):
+        seen = trace(plan, typed, family)
+        assert [act.spec for act in seen.acts] == list(plan.recipe)
+        for shown in (seen, seen.acts[place]):
+            assert shown.after.shape[1] == min(shown.columns_out, 100) and shown.before.shape[1] == min(shown.columns_in, 100)
+        assert seen.columns_out > 0
+    recipe = Recipe.parse(Recipe.of(plan).model_dump_json())
+    assert recipe.applied(plan, recipe.suggested(plan)) == (plan, [])
+
+
+def chosen(entry: catalog.Entry, kinds: dict[str, str]) -> dict:
+    """A step with columns in all the places where it needs some."""
+    params: dict = {"formula": "log(`price` + 1) / adults"} if entry.name == "formula" else {}
+    for param in entry.params:
+        accepted = [name for name, kind in kinds.items() if not param.accepts or kind in param.accepts]
+        if param.kind == "columns":
+            params[param.name] = accepted[:2]
+        elif param.kind == "column" and not param.optional:
+            wanted = [name for name in accepted if name.startswith(param.name[:3])] or [name for name in accepted if name not in params.values()]
+            params[param.name] = wanted[0]
+    return {"step": entry.name, "params": params} | ({"columns": ["price", "meal"]} if entry.facts.drops else {})
 
 
 def test_the_trace_shows_added_rows_beside_those_that_they_were_made_of_whatever_the_order_of_the_steps():
