@@ -16,24 +16,27 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_a_candidate_is_found_by_a_run_and_accepted_by_a_click(tmp_path, monkeypatch, settled) -> None:
     rng = np.random.default_rng(0)
-    debt, income = rng.uniform(1, 9, 300), rng.uniform(1, 9, 300)
+    debt, income = rng.uniform(1, 9, 800), rng.uniform(1, 9, 800)
     pd.DataFrame({"*debt*": debt, "income": income, "arrears": np.sin(3 * np.log(debt / income))}).to_csv(tmp_path / "loans.csv", index=False)
     monkeypatch.setenv("TRAINYARD_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(ROOT)
     store = Store(tmp_path / "home")
     dataset = store.add_dataset("loans", tmp_path / "loans.csv")
     store.save_draft(dataset.id, plan := Plan.draft(dataset.schema, "arrears", dataset=dataset.id))
-    asked = store.submit(plan.asking("candidates", seconds=60.0, most=1))
+    asked = store.submit(plan.asking("candidates", seconds=600.0, most=2))
     assert perform(store, store.claim("a worker", asked.id)).state == "done"
+    _, found = store.answer(dataset.id, "candidates")
+    best, both = found["candidates"][0], found["together"]
+    assert best["title"] in ("*debt* / income", "income / *debt*") and best["verdict"] == "better" and found["proposed"] > 1
+    assert 0 < best["strict_low"] < best["low"] < best["gain"] < best["high"] < best["strict_high"], "strict: for all that were tried"
+    assert both["verdict"] == "better" and both["steps"] == [best["step"]]
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.switch_page("pages/features.py")
     at.query_params["dataset"], at.query_params["tab"] = dataset.id, "Candidates"
     at.run()
     assert not at.exception and "Ask again" in at.button(key="ask_candidates").label
     at.button(key="accept_0").click().run()
-    _, found = store.answer(dataset.id, "candidates")
-    step = found["candidates"][0]["step"]
-    assert step in store.draft(dataset.id).model_dump(mode="json")["recipe"]
+    assert best["step"] in store.draft(dataset.id).model_dump(mode="json")["recipe"]
     assert not at.exception and at.button(key="accept_0").disabled
     at.button(key="undo").click().run()
     assert store.draft(dataset.id) == plan and not at.button(key="accept_0").disabled

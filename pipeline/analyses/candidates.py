@@ -61,8 +61,10 @@ class _Search:
         self.asked, self.began = asked, time.monotonic()
         asked.done(0.0, "Measuring the draft as it is")
         self.ruler = asked.ruler(params=STEADY, folds=FOLDS, most_rows=ROWS)
-        self.base, self.noise = _base(self.ruler, asked.plan)
-        self.each = (time.monotonic() - self.began) / SEEDS
+        self.base = self.ruler.measure(asked.plan)
+        again = time.monotonic()  # the first fits also start processes
+        self.noise = _noise(self.ruler, asked.plan, self.base)
+        self.each = (time.monotonic() - again) / (SEEDS - 1)
 
     def left(self) -> float:
         return self.asked.params["seconds"] - (time.monotonic() - self.began)
@@ -111,10 +113,10 @@ class _Search:
         }  # fmt: skip
 
 
-def _base(ruler: Ruler, plan: Plan) -> tuple[Measured, float]:
-    """The draft measured, and the deviation of its score over seeds of the model."""
-    fits = [ruler.measure(plan.model_copy(update={"seed": plan.seed + i})) for i in range(SEEDS)]
-    return fits[0], float(np.std([ruler.gain(fit, over=fits[0]).gain for fit in fits], ddof=1))
+def _noise(ruler: Ruler, plan: Plan, base: Measured) -> float:
+    """The deviation of the draft's score over seeds of the model."""
+    others = [ruler.measure(plan.model_copy(update={"seed": plan.seed + i})) for i in range(1, SEEDS)]
+    return float(np.std([0.0, *(ruler.gain(other, over=base).gain for other in others)], ddof=1))
 
 
 def _judged(gain: Gain, noise: float) -> tuple[float, float]:
