@@ -11,7 +11,7 @@ from pipeline.data import dialect, fixed
 from pipeline.data.dialect import Dialect
 from pipeline.data.encoding import Text
 from pipeline.data.formats import check_shape
-from pipeline.data.layout import Grid, has_header, short, usual_width
+from pipeline.data.layout import Grid, has_header, header_doubts, short, usual_width
 from pipeline.data.lines import Record, records, tidy_quotes
 from pipeline.data.report import Log, ReadOptions
 from pipeline.data.rows import Parsed, header_only, to_columns
@@ -70,7 +70,7 @@ def _fast(text: Text, head: list[Record], found: Dialect, name: str, options: Re
         return None
     if options.skip or options.footer or not found.plain or not tidy_quotes(text.path.read_bytes(), found.delimiter.encode()):
         return None
-    if has_header(rows, options.header) != (True, True) or not all(cell.strip() for cell in rows[0]):
+    if has_header(rows, options.header) != (True, True) or not all(cell.strip() for cell in rows[0]) or header_doubts(rows[0], rows[1:]):
         return None
     table = _arrow(text.path, width, found.delimiter)
     if table is None or table.num_columns != width:

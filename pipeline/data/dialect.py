@@ -20,6 +20,7 @@ RARE = ("^", "~", "\x01", "\x1f", "\x1e", "¦", "§", ":")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blank", ":": "colon", "^": "caret", "~": "tilde"}
 PRIOR = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|", ".ssv": ";"}
 _CLEAN = re.compile(r"[^,;|\t^~\x01\x1e\x1f¦§]*|[+-]?\d+,\d+")
+_DECIMAL = re.compile(r"[+-]?\d+,\d+\s*")
 _PROSE = re.compile(r"\S+(?:[,;] ?\S*)*(?: \S+)+", re.DOTALL)
 _LEAST = 0.35
 _MOST_ROWS = 200
@@ -55,6 +56,8 @@ def detect(lines: list[str], prior: str, options: ReadOptions, log: Log) -> Dial
     told = _SEP.fullmatch(lines[0]) if lines else None
     body = lines[1:] if told else lines
     delimiter = options.delimiter or (told[1] if told else None)
+    if not delimiter and len(body) > 2 and "," not in body[0] and all(map(_DECIMAL.fullmatch, body[1:])):
+        return Dialect("\t")  # a single column of numbers with a decimal comma
     found = _best(body, (delimiter,) if delimiter else (*COMMON, *RARE), prior, options, log)
     found = found or Dialect(delimiter or prior, '"' if options.quote is None else options.quote, options.escape or "")
     return replace(found, spaced=_spaced(body, found, log), sep_line=bool(told))

@@ -154,4 +154,21 @@ def _vote(head: str, below: Sequence[str]) -> int:
     if values >= 0.8:
         year = _YEAR.fullmatch(head) and not any(_YEAR.fullmatch(cell) for cell in known)
         return 1 if year or not is_value(head) else -1
-    return -1 if values < 0.2 and known.count(head) > 1 else 0
+    return -1 if values < 0.2 and head in known else 0
+
+
+def header_doubts(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """What speaks against the header that was found: many blank names, words under it where numbers follow, a single column with delimiters."""
+    doubts = []
+    if sum(not name.strip() for name in headers) > 0.3 * len(headers):
+        doubts.append("Many columns have no name: the header may stand elsewhere or be of several rows.")
+    first, rest = rows[0], rows[1:200]
+    numeric = [i for i in range(len(headers)) if len(rest) > 2 and sum(is_value(row[i]) for row in rest if i < len(row)) >= 0.8 * len(rest)]
+    if numeric and sum(i < len(first) and bool(first[i].strip()) and not is_value(first[i]) for i in numeric) > len(numeric) / 2:
+        doubts.append(f"The row under the header ({short(first)}) holds words where the others hold numbers; it was read as data.")
+    inside = next(
+        (mark for mark in ",;|\t" if len(headers) == 1 and mark in headers[0] and all(mark in row[0] for row in rows[:200] if row)), ""
+    )
+    if inside:
+        doubts.append(f"Every row is one cell with {inside!r} in it: the rows as a whole may stand in quotation marks.")
+    return doubts

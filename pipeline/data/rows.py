@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.data.layout import Grid, filled, has_header, is_value, short, trim, usual_width
+from pipeline.data.layout import Grid, filled, has_header, header_doubts, is_value, short, trim, usual_width
 from pipeline.data.report import Log, ReadOptions
 from pipeline.errors import Unreadable
 
@@ -38,7 +38,8 @@ def to_columns(grid: Grid, name: str, options: ReadOptions, log: Log) -> Parsed:
     wide = len(headers)
     headers = _align_header(headers, grid, log) if named else headers
     _repair_widths(headers, grid, log)
-    _doubt_header(headers, grid, named and options.header == "auto", log)
+    for doubt in header_doubts(headers, grid.rows) if named and options.header == "auto" else ():
+        log.add("header", doubt)
     columns = list(zip(*grid.rows, strict=True))
     if grid.sheet or len(headers) > wide:
         headers, columns = _drop_padding(headers, columns, log)
@@ -108,18 +109,6 @@ def _align_header(headers: list[str], grid: Grid, log: Log) -> list[str]:
     else:
         log.add("header_short", f"{said}: the last {surplus} columns have no name.")
     return [*headers, *[""] * surplus]
-
-
-def _doubt_header(headers: list[str], grid: Grid, guessed: bool, log: Log) -> None:
-    """A header may be of several rows: then the row under it holds words where the others hold numbers, or many names are blank."""
-    if not guessed:
-        return
-    if sum(not name.strip() for name in headers) > 0.4 * len(headers):
-        log.add("header", "Many columns have no name: the header may stand elsewhere or be of several rows.")
-    first, rest = grid.rows[0], grid.rows[1:200]
-    numeric = [i for i in range(len(headers)) if len(rest) > 2 and sum(is_value(row[i]) for row in rest) >= 0.8 * len(rest)]
-    if numeric and sum(bool(first[i].strip()) and not is_value(first[i]) for i in numeric) > len(numeric) / 2:
-        log.add("header", f"The row under the header ({short(first)}) holds words where the others hold numbers; it was read as data.")
 
 
 def _repair_widths(headers: list[str], grid: Grid, log: Log) -> None:

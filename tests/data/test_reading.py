@@ -349,3 +349,20 @@ def test_a_look_reads_the_first_lines_only(tmp_path):
     path = write(tmp_path, "t.csv", "a,b\n" + '1,"x\ny"\n' * 3000 + "2,3,4\n")
     table, _, report = reader.look(path)
     assert report.exact and 900 < report.rows < 1000 and len(table) == report.rows
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "exact"),
+    [
+        ("name,a,b\n,kg,cm\n" + "x,1,2\n" * 5, ["name", "a", "b"], False),
+        ("Bonn,red,Ann\nUlm,blue,Bob\nBonn,red,Eve\n", ["", "", ""], False),
+        ("city,colour,name\nBonn,red,Ann\nUlm,blue,Bob\nBonn,red,Eve\n", ["city", "colour", "name"], True),
+        ("price\n1,5\n2,5\n3,25\n", ["price"], True),
+        ('"name,a"\n"x,1"\n"y,2"\n', ["name,a"], False),
+        ("name,a,b,c\n" + "x,1,2,3,\n" * 5, ["name", "a", "b", "c"], False),
+        ("name;note;n\n" + "x;one, two, three;5\n" * 5, ["name", "note", "n"], True),
+    ],
+)
+def test_headers_that_may_be_none_are_said(tmp_path, text, headers, exact):
+    found, _, report = in_process(tmp_path, text)
+    assert found == headers and report.exact == exact, report.problems
