@@ -18,9 +18,9 @@ EVIL = ":red[late] <b>$x$</b>"  # a column's name that Streamlit would read as m
 
 def customers() -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=200), rng.normal(size=200)
-    left = np.where(4 * a + b + rng.logistic(scale=0.3, size=200) > 0, "*yes*", "no")
-    return pd.DataFrame({"visits": a, "like it": a + rng.normal(scale=0.3, size=200), "b": b, EVIL: np.where(left == "no", np.nan, b), "left": left})
+    a, b = rng.normal(size=120), rng.normal(size=120)
+    left = np.where(4 * a + b + rng.logistic(scale=0.3, size=120) > 0, "*yes*", "no")
+    return pd.DataFrame({"visits": a, "like it": a + rng.normal(scale=0.3, size=120), "b": b, EVIL: np.where(left == "no", np.nan, b), "left": left})
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CODE = "COURT"
+MOST_LEARNT = 100  # columns, the strongest, that stand for all others
 MOST_TRIED = 4  # columns, the strongest, that are weighed against all others together
 WORTH = {True: 0.8, False: 0.6}  # a score alone that is worth it: ROC AUC of classes, R² of numbers
-MOST_GROUPINGS = 40
+MOST_GROUPINGS, MOST_PAIRS = 40, 2_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def hear(plan: Plan, table: pd.DataFrame, schema: Schema, *, tell: Callable[[flo
     tell(0.05, "Predicting the target from each column alone")
     strengths = alone(rows)
     tell(0.4, "Looking for copies, gaps and group means of the target")
-    found = {name: traces(subject, name, strengths[name]) for name in subject.features}
+    found = _traced(subject, strengths)
     tell(0.7, "Weighing the strongest columns against all others together")
     for name, exhibit in compared(rows, strengths, found):
         found[name].append(exhibit)
@@ -90,30 +91,29 @@ def hear(plan: Plan, table: pd.DataFrame, schema: Schema, *, tell: Callable[[flo
     return Findings(tuple(heard), tuple(whole.of_the_table(rows)), rows.measure, len(rows.at))
 
 
-def traces(subject: Subject, name: str, strength: Strength) -> list[Exhibit]:
-    """What the form of one column gives away."""
-    empty_with = _gaps_per_row(subject)
-    found = [*exhibits.copies(subject, name), *exhibits.gaps(subject, name, empty_with)]
-    found += exhibits.identifier(subject, name, strength)
-    if not any(e.verdict == "guilty" for e in found):
-        found += exhibits.group_statistic(subject, name, _groupings(subject))
+def _traced(subject: Subject, strengths: dict[str, Strength]) -> dict[str, list[Exhibit]]:
+    """What the form of each column gives away."""
+    empty_with = np.sum([subject.missing(name) for name in subject.features], axis=0)
+    groupings, found = _groupings(subject), {}
+    for name in subject.features:
+        found[name] = [*exhibits.copies(subject, name), *exhibits.gaps(subject, name, empty_with), *exhibits.identifier(subject, name, strengths[name])]
+        if worst(found[name]) != "guilty":
+            found[name] += exhibits.group_statistic(subject, name, groupings)
     return found
 
 
-def _gaps_per_row(subject: Subject) -> np.ndarray:
-    return np.sum([subject.missing(name) for name in subject.features], axis=0)
-
-
 def _groupings(subject: Subject) -> list[str]:
-    """Columns by which somebody may have grouped the rows."""
+    """Columns by which somebody may have grouped the rows, the coarsest first; fewer where there are many columns to try them on."""
     levels = {name: len(subject.codes(name)[1]) for name in subject.features if subject.kind(name) != "datetime"}
-    return sorted((name for name, count in levels.items() if 2 <= count <= subject.rows / 2), key=levels.get)[:MOST_GROUPINGS]
+    possible = sorted((name for name, count in levels.items() if 2 <= count <= subject.rows / 2), key=levels.get)
+    return possible[: min(MOST_GROUPINGS, max(2, MOST_PAIRS // len(subject.features)))]
 
 
 def compared(rows: Rows, strengths: dict[str, Strength], found: dict[str, list[Exhibit]]) -> list[tuple[str, Exhibit]]:
     """The strongest columns that nothing convicts yet, each against all others together that nothing speaks against."""
     free = [name for name in strengths if worst(found[name]) != "guilty"]
     learnt = [name for name in free if worst(found[name]) == "clean" and not exhibits.counts_rows(rows.subject, name)]
+    learnt = sorted(learnt, key=lambda n: -strengths[n].score)[:MOST_LEARNT]
     tried = sorted((n for n in free if strengths[n].score >= WORTH[rows.classes]), key=lambda n: -strengths[n].score)[:MOST_TRIED]
     made: list[tuple[str, Exhibit]] = []
     everything = together(rows, learnt) if tried else None

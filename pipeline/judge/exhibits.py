@@ -331,7 +331,7 @@ def _fits_too_well(x: np.ndarray, mean: np.ndarray, size: np.ndarray, y: np.ndar
     An honest column is off by the error of each group's mean; the sum of squares, in units of that error, has a chi-squared
     distribution. What was made from the same rows lies far below it.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammainc
 
     within = float(((y - mean[codes]) ** 2).sum() / max(1, len(y) - len(size)))
     groups = len(size)
@@ -340,7 +340,7 @@ def _fits_too_well(x: np.ndarray, mean: np.ndarray, size: np.ndarray, y: np.ndar
     slope, level = np.polyfit(x, mean, 1, w=np.sqrt(size))
     off = float((size * (mean - level - slope * x) ** 2).sum() / within)
     between = float((size * (mean - np.average(mean, weights=size)) ** 2).sum() / within)
-    return slope > 0 and off < 0.25 * (groups - 2) and chi2.cdf(off, groups - 2) < 1e-6 and off < 0.2 * between
+    return slope > 0 and off < 0.25 * (groups - 2) and gammainc((groups - 2) / 2, off / 2) < 1e-6 and off < 0.2 * between
 
 
 # --- numbers that count the rows ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def test_a_leak_is_worth_what_its_fix_costs_and_accepted_fixes_are_measured_too(
     y = a + rng.normal(scale=0.8, size=160)
     frame = pd.DataFrame({"a": a, "copy": y + rng.normal(scale=0.15, size=160), "same": 1, "y": y})
     table, schema = infer(frame)
-    plan = Plan.draft(schema, "y").change(split={"folds": 3})
+    plan = Plan.draft(schema, "y").change(split={"folds": 2})
     plan = plan.accept(check(table, schema, "y")["DQ002"].fixes)
     leak, constant = cost(plan, frame, "DQ012"), cost(plan, frame, "DQ002")
     assert leak["verdict"] == "worse" and leak["high"] < 0 and not leak["accepted"]
@@ -35,5 +35,5 @@ def test_a_leak_is_worth_what_its_fix_costs_and_accepted_fixes_are_measured_too(
 def test_a_fix_that_leaves_nothing_to_learn_from_says_so():
     y = np.random.default_rng(1).normal(size=120)
     frame = pd.DataFrame({"copy": y * 2, "y": y})
-    plan = Plan.draft(infer(frame)[1], "y").change(split={"folds": 3})
+    plan = Plan.draft(infer(frame)[1], "y").change(split={"folds": 2})
     assert "failed" in cost(plan, frame, "DQ012")

@@ -111,7 +111,7 @@ def test_the_honest_score_is_without_the_suspects_and_accepting_leaves_them_out(
     frame = honest("binary").iloc[:400]
     frame["planted"] = noisy(honest("binary")["target"]).iloc[:400]
     table, schema = infer(frame)
-    plan = Plan.draft(schema, "target")
+    plan = Plan.draft(schema, "target").change(split={"folds": 2})
     steps = []
     asked = {"on_event": lambda kind, payload: steps.append(kind), "executor": InlineExecutor()}
     facts = answer(plan.asking("court"), table, schema, **asked)

@@ -33,7 +33,7 @@ def spoilt(task: str) -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
 
 def asked(frame: pd.DataFrame, name: str, **params):
     table, schema = infer(frame)
-    plan = Plan.draft(schema, "target").change(split={"folds": 3})
+    plan = Plan.draft(schema, "target").change(split={"folds": 2})
     return answer(plan.asking(name, **params), table, schema, executor=InlineExecutor())
 
 
@@ -42,7 +42,7 @@ def test_wrong_labels_are_found_and_correcting_them_gains(task):
     frame, wrong, truth = spoilt(task)
     found = asked(frame, "doctor", most=40)
     top = [suspect["row"] for suspect in found["suspects"][:WRONG]]
-    assert np.isin(top, wrong).mean() >= 0.7
+    assert np.isin(top, wrong).mean() >= 0.6
     first = found["suspects"][0]
     assert len(first["nearest"]) == 5 and first["row"] not in first["nearest"]
     if task == "binary":
