@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     check_.add_argument("--contract", metavar="DATASET", help="check the file against the contract of that dataset as well")
     imports.add_arguments(check_)
     check_.add_argument("--json", action="store_true", help=JSON_HELP)
+    ask_ = _command(commands, "ask", "ask a long question about a file: court, doctor, costs, candidates, worth", ask)
+    ask_.add_argument("question", help="the name of an analysis")
+    ask_.add_argument("data")
+    ask_.add_argument("--target", required=True, metavar="COL")
+    ask_.add_argument("--set", metavar="PARAM=VALUE", action="append", default=[], type=_setting, help="a parameter of the analysis")
     export_ = _command(commands, "export", "write a bundle that predicts outside the project, and prove it", export)
     export_.add_argument("model", help="name, name:version or name@alias")
     export_.add_argument("--to", required=True, metavar="PATH")
@@ -275,6 +280,24 @@ def check(args: argparse.Namespace) -> int:
     for f in report.findings:
         _out(f"{marks.get(f.status, f.severity.ljust(8))} {f.code} {f.title}: {f.reason or f.explanation}\n")
     return 0
+
+
+def ask(args: argparse.Namespace) -> int:
+    """The answer is JSON in any case: what it says differs from question to question."""
+    from pipeline.plan import Plan
+    from pipeline.worker import run_here
+
+    store, path = _store(args), Path(args.data)
+    dataset = store.add_dataset(path.name.partition(".")[0], path)
+    plan = store.draft(dataset.id)
+    if plan is None or plan.target != args.target:
+        plan = Plan.draft(dataset.schema, args.target, dataset=dataset.id)
+    run = store.submit(plan.asking(args.question, **dict(args.set)))
+    with _Bar(run.plan) as bar:
+        run = run_here(store, run.id, on_event=bar.on_event)
+    if run.state != "done":
+        raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint)
+    return _json(store.evaluation(run.id))
 
 
 def _breaches(args: argparse.Namespace, table: Any, schema: Any) -> list | None:

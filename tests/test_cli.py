@@ -154,6 +154,15 @@ def test_lists_and_check_speak_json_and_words(trained: tuple, home: Path) -> Non
     assert "DQ001" in run(home, "check", path).stdout
 
 
+def test_a_question_about_a_file_is_answered_in_json(home: Path, tmp_path: Path) -> None:
+    customers().to_csv(tmp_path / "asked.csv", index=False)
+    done = run(home, "ask", "worth", tmp_path / "asked.csv", "--target", "left", "--set", "most=2")
+    assert done.returncode == 0, done.stderr
+    assert {row["column"] for row in json.loads(done.stdout)["columns"]} == {"spend", "calls"}
+    refused = run(home, "ask", "wort", tmp_path / "asked.csv", "--target", "left")
+    assert refused.returncode == 1 and "worth" in refused.stderr
+
+
 def wrong_inputs(folder: Path) -> dict[str, tuple[Path, str, list[str]]]:
     """name -> (file, target, further words)."""
     frame = customers()
@@ -241,7 +250,7 @@ def test_impossible_options_are_refused_at_once(words: list[str], tmp_path: Path
 
 def test_help_names_every_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "replay", "cancel", "worker"):
+    for command in ("train", "predict", "check", "export", "runs", "models", "datasets", "resume", "replay", "ask", "recipe", "cancel", "worker"):
         assert command in shown
 
 
