@@ -59,9 +59,8 @@ def _broken(dataset: Dataset) -> None:
     if not breaches:
         st.success(f"All {dataset.rows:,} rows of this version keep the contract.", icon=":material/check_circle:")
         return
-    rows = [{"Column": b.column, "Row": row, "Value": "missing" if value is None else _ui.spelled(value), "Expected": b.expected, "Cells": b.rows}
+    rows = [{"Column": b.column, "Row": row, "Value": "missing" if value is None else str(value), "Expected": b.expected, "Cells": b.rows}
             for b in breaches for row, value in (b.examples or ((None, ""),))]  # fmt: skip
-    st.warning(f"{len(breaches):,} terms are broken in {sum(b.rows for b in breaches):,} cells.", icon=":material/contract_delete:")
     st.dataframe(rows[:MOST_SHOWN], hide_index=True, key="breaches", height=_ui.height(min(len(rows), MOST_SHOWN), 8),
                  alt="What this version breaks: column, row, value and what was expected")  # fmt: skip
 

@@ -47,7 +47,7 @@ def check_list(report: Report, plan: Plan | None) -> Any:
     def line(code: str) -> str:
         _, icon, color = SEVERITY[level(by_code[code])]
         icon, color = (":material/done_all:", "green") if code in answered else (icon, color)
-        rows = f" :gray[{by_code[code].rows:,} rows]" if by_code[code].rows else ""
+        rows = f" :gray[{_many(by_code[code].rows, 'row')}]" if by_code[code].rows else ""
         return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
 
     code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
@@ -58,9 +58,10 @@ def preview(dataset: Dataset, plan: Plan, fix: Any) -> None:
     """What a fix changes before it is taken: cells before and after, rows and columns left out."""
     with _ui.shown():
         seen = _preview(dataset, dataset.id, plan, fix, f"{plan.fingerprint()} {fix.model_dump_json()}")
-    said = [f"**{seen.cells:,} cells** in {len(seen.columns):,} columns change" if seen.columns else "", f"**{seen.dropped_rows:,} rows** are not trained on"
-            if seen.dropped_rows else "", f"the model no longer sees **{len(seen.ignored):,} columns**" if seen.ignored else "",
-            f"models are judged by **{_ui.metric_title(seen.metric)}**" if seen.metric else ""]  # fmt: skip
+    said = [f"**{_many(seen.cells, 'cell')}** in {_many(len(seen.columns), 'column')} would change" if seen.columns else "",
+            f"**{_many(seen.dropped_rows, 'row')}** would not be trained on" if seen.dropped_rows else "",
+            f"the model would no longer see **{_many(len(seen.ignored), 'column')}**" if seen.ignored else "",
+            f"models would be judged by **{_ui.metric_title(seen.metric)}**" if seen.metric else ""]  # fmt: skip
     words = "; ".join(filter(None, said)) or "no cell changes"
     sampled = f" :gray[(of {seen.looked_at:,} rows looked at)]" if seen.looked_at < seen.rows else ""
     st.caption(f"{words[0].upper()}{words[1:]}.{sampled}" if not words.startswith("**") else f"{words}.{sampled}")
@@ -68,6 +69,10 @@ def preview(dataset: Dataset, plan: Plan, fix: Any) -> None:
             for c in seen.columns for row, was, now, count in c.examples]  # fmt: skip
     if rows:
         st.dataframe(rows[:60], key="fix_preview", hide_index=True, height=_ui.height(min(len(rows), 60), 6), alt="Cells before and after the fix")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @st.cache_data(show_spinner="Trying the fix …", max_entries=64)

@@ -92,12 +92,17 @@ class Subject:
         return column.to_numpy(dtype="float64", na_value=np.nan)
 
     def is_text(self, name: str) -> bool:
-        column = self.table[name]
-        return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column))
+        dtype = self._dtypes[name]
+        return not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype))
 
     def is_number(self, name: str) -> bool:
-        column = self.table[name]
-        return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        dtype = self._dtypes[name]
+        return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+
+    @cached_property
+    def _dtypes(self) -> dict[str, Any]:
+        return dict(zip(self.table.columns, self.table.dtypes, strict=True))
+
 
 
 def positions(where: np.ndarray) -> tuple[int, ...]:

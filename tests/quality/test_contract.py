@@ -172,3 +172,30 @@ def test_an_unknown_finding_is_refused_with_a_near_miss():
 def test_the_same_table_gives_the_same_report():
     frame, schema = table(300, gaps=True)
     assert check(frame, schema, "bool") == check(frame, schema, "bool")
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    """All but DQ024, which is about that order."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "city": rng.choice(["Oslo", "oslo", "Rome", " Rome"], 300), "price": np.where(rng.random(300) < 0.02, -5.0, rng.uniform(1, 9, 300).round(3)),
+            "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 300), unit="D"), "key": [f"k{i // 2 if i < 8 else i}" for i in range(300)],
+            "gap": np.where(rng.random(300) < 0.1, np.nan, rng.normal(size=300)), "y": rng.choice(["a", "b"], 300),
+        }
+    )  # fmt: skip
+    turned = frame.sample(frac=1, random_state=1).reset_index()
+    place = turned.pop("index").to_numpy()
+    one, other = check(*infer(frame), "y"), check(*infer(turned), "y")
+    for here, there in zip(one.findings, other.findings, strict=True):
+        if here.code != "DQ024":
+            assert (here.status, here.severity, here.columns, here.rows) == (there.status, there.severity, there.columns, there.rows), here.code
+            if there.rows <= 20:
+                assert set(here.examples) == {int(place[i]) for i in there.examples}, here.code
+
+
+def test_ten_thousand_columns_are_checked():
+    names = [f"c{i}" for i in range(10_000)]
+    numbers = pd.DataFrame(np.random.default_rng(0).integers(0, 9, (12, 10_000)), columns=names)
+    report = check(*of(numbers, dict.fromkeys(names, "int")), "c7")
+    assert len(report.findings) == len(ENTRIES) and report["DQ033"].severity == "warning"

@@ -89,7 +89,7 @@ DEFECTS = (
     Planted("DQ008", put("plan", (11, 12, 13), "n.a."), (11, 12, 13), ("plan",)),
     Planted("DQ009", put("heat", (21, 22), (98.5, -120.0)), (21, 22), ("heat",)),
     Planted("DQ013", put("town", (31, 32, 33), ["new york", "New-York", "OSLO"]), (31, 32, 33), ("town",)),
-    Planted("DQ014", copy("zone", lambda f: pd.Series(np.resize(["north", "south", "west"], ROWS), dtype="str").where(f.index != 41, " east ")), (41,), ("zone",)),
+    Planted("DQ014", copy("zone", lambda f: np.where(f.index == 41, " east ", np.resize(["north", "south", "west"], len(f)))), (41,), ("zone",)),
     Planted("DQ015", lambda f: put("weight", tuple(range(50, 62)), (f.loc[50:61, "weight"] * 1000).to_list())(f), tuple(range(50, 62)), ("weight",)),
     Planted("DQ016", put("latitude", (71, 72), (141.2, -98.0)), (71, 72), ("latitude",)),
     Planted("DQ017", put("pressure", tuple(range(80, 90)), 0.0), tuple(range(80, 90)), ("pressure",)),
