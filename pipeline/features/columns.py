@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from pipeline.errors import PlanError
 from pipeline.features.crossfit import ORIGIN
+from pipeline.features.derive import Adding, Cells
 
 
 class Canonical(TransformerMixin, BaseEstimator):
@@ -104,7 +105,12 @@ class Derived(TransformerMixin, BaseEstimator):
     def transform(self, table: pd.DataFrame) -> pd.DataFrame:
         columns = dict(table.items())
         for reads, fitted in self.fitted_:
-            columns |= dict(fitted.transform(_read(columns, reads, table.index)).items())
+            if isinstance(fitted, Adding):  # a table for each of a hundred ratios would take most of a prediction's time
+                columns |= {
+                    name: pd.Series(values, table.index, copy=False) for name, values in fitted.made_of(Cells(columns, len(table))).items()
+                }
+            else:
+                columns |= dict(fitted.transform(_read(columns, reads, table.index)).items())
         return pd.DataFrame(columns, index=table.index, copy=False)
 
     def get_feature_names_out(self, names: object = None) -> np.ndarray:

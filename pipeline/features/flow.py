@@ -87,7 +87,7 @@ def flow(plan: Plan) -> Flow:
     late = {phase: tuple(spec for spec, entry in given if entry.facts.phase == phase) for phase in ("matrix", "training")}
     if len(given) == len(plan.steps):  # a step that is lacking may have been the one that makes numbers
         walk.refuse_unfinished()
-    joined = _together((replace(lane, made_by=None) for lane in walk.lanes.values() if lane.shown), walk.waiting)
+    joined = _together((lane for lane in walk.lanes.values() if lane.shown), walk.waiting, by_maker=False)
     return Flow(
         tuple(walk.inputs), tuple(walk.stages), joined, tuple(walk.lanes.values()), late["matrix"], late["training"], tuple(walk.problems)
     )
@@ -119,7 +119,8 @@ def _read(spec: StepSpec) -> list[str]:
         return []
 
 
-def _together(lanes: Iterable[Lane], ways: dict[str, list[StepSpec]]) -> tuple[Chain, ...]:
+def _together(lanes: Iterable[Lane], ways: dict[str, list[StepSpec]], by_maker: bool = True) -> tuple[Chain, ...]:
+    """The columns with the same way put together; columns of different makers only when these do not count."""
     found: dict[tuple, list[str]] = {}
     first: dict[tuple, Chain] = {}
     written: dict[int, str] = {}  # a step is written out once, not once for every column
@@ -127,9 +128,10 @@ def _together(lanes: Iterable[Lane], ways: dict[str, list[StepSpec]]) -> tuple[C
         way = ways[lane.name]
         written |= {id(s): json.dumps([s.step, s.params], sort_keys=True) for s in way if id(s) not in written}
         said = tuple(written[id(s)] for s in way)
-        key = (said, lane.kind, id(lane.made_by))
-        found.setdefault(key, []).append(lane.name)
-        first.setdefault(key, Chain((), tuple(way), lane.kind, lane.made_by))
+        key = (said, lane.kind, id(lane.made_by) if by_maker else None)
+        if key not in first:
+            found[key], first[key] = [], Chain((), tuple(way), lane.kind, lane.made_by if by_maker else None)
+        found[key].append(lane.name)
     return tuple(replace(first[key], columns=tuple(names)) for key, names in found.items())
 
 
