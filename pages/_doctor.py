@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from pages import _analysis, _costs, _judged, _ui
-from pipeline import as_written, corrected
+from pipeline import Edit
 
 if TYPE_CHECKING:
     from pipeline.store import Run
@@ -115,7 +113,7 @@ def _answer(at: _ui.Current, run: Run, suspect: dict[str, Any], classes: list[st
         if classes:
             label = st.selectbox("Or another label", classes, classes.index(suspect["given"]), key=key, width=220)
         else:
-            label = st.number_input("Or another value", value=float(suspect["given"]), key=key, width=220)
+            label = st.number_input("Or another value", value=suspect["given"], key=key, width=220)
         if st.button("Fix with this", key="doctor_fix", icon=":material/edit:", shortcut="F", disabled=label == suspect["given"]):
             _decide(run, suspect, CHANGE, label)
         if st.button("Reopen", key="doctor_reopen", icon=":material/undo:", type="tertiary", help="Take back what was decided of this row"):
@@ -147,10 +145,7 @@ def _carry_out(at: _ui.Current, changes: dict[int, Any]) -> None:
 
 def _version(at: _ui.Current, changes: dict[int, Any]) -> Any:
     """The dataset with these labels as its next version, with the draft as it is."""
-    table = corrected(at.dataset.table(), at.dataset.schema, at.plan.target, changes)
-    with tempfile.TemporaryDirectory(dir=_ui.store().home / "tmp") as folder:
-        path = Path(folder) / "corrected.parquet"
-        as_written(table, at.dataset.schema).to_parquet(path)
-        added = _ui.store().add_dataset(at.dataset.name, path, file_name=f"{len(changes)} corrected labels.parquet")
+    edit = Edit(kind="set", column=at.plan.target, rows=tuple(changes), values=tuple(map(str, changes.values())))
+    added = _ui.store().edit_dataset(at.dataset.id, [edit])
     _ui.store().save_draft(added.id, at.plan.model_copy(update={"dataset": added.id}))
     return added

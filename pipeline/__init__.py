@@ -15,8 +15,6 @@ _HOMES = {
     "accept_verdicts": "pipeline.judge.court",
     "acquit": "pipeline.judge.court",
     "answered": "pipeline.judge.court",
-    "as_written": "pipeline.judge.relabel",
-    "corrected": "pipeline.judge.relabel",
     "Contract": "pipeline.data",
     "Course": "pipeline.curves",
     "Edit": "pipeline.data",

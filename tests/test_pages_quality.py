@@ -71,7 +71,7 @@ def test_a_doubtful_label_is_answered_measured_and_becomes_a_new_version(answers
     at.button(key="doctor_version").click().run()
     made = store.datasets("customers")[0]
     assert made.version == 2 and made.table()["left"].iloc[first["row"]] != dataset.table()["left"].iloc[first["row"]]
-    assert store.draft(made.id).target == "left"
+    assert store.draft(made.id).target == "left" and made.lineage()["of"] == dataset.id
 
 
 def test_what_a_finding_costs_is_beside_the_finding(answers, store: Store):  # noqa: F811

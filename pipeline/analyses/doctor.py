@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.analyses import Asked, analysis
 from pipeline.analyses.compared import compared
 from pipeline.catalog import Param
+from pipeline.data.versions import Edit, edited
 from pipeline.errors import PlanError
 from pipeline.judge.doctor import Doubts, Neighbours, doubts
-from pipeline.judge.relabel import corrected
 from pipeline.measure import Measured, Ruler
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST = 20
 NEAREST = 5
@@ -52,7 +49,8 @@ def doctor(asked: Asked) -> dict[str, Any]:
 def _suspects(asked: Asked, ruler: Ruler, measured: Measured, found: Doubts, count: int) -> list[dict[str, Any]]:
     """The most doubtful rows, with positions in the table."""
     classes = ruler.classes
-    named = (lambda v: str(classes[int(v)])) if classes else (lambda v: round(float(v), 6))
+    whole = asked.schema[asked.plan.target].dtype == "int"
+    named = (lambda v: str(classes[int(v)])) if classes else round if whole else (lambda v: round(float(v), 6))
     nearest = Neighbours(asked.table[asked.plan.features], asked.plan.seed)
     position = {label: place for place, label in enumerate(asked.table.index)}
     told = []
@@ -81,16 +79,21 @@ def relabelled(asked: Asked) -> dict[str, Any]:
     ruler = asked.ruler()
     before = ruler.measure(asked.plan)
     asked.done(0.5, f"Measuring with {len(changes)} corrected labels")
-    table = corrected(asked.table, asked.schema, asked.plan.target, {int(row): label for row, label in changes.items()})
-    codes = _codes(asked, ruler, table)
+    codes = _codes(asked, ruler, changes)
     gain = compared(ruler, ruler.measure(asked.plan, labels=codes), over=before)
     return {"metric": asked.plan.metric, "labels": changes, "used": int(np.sum(codes != before.y)), **gain}
 
 
-def _codes(asked: Asked, ruler: Ruler, table: pd.DataFrame) -> np.ndarray:
-    """The labels of the ruler's rows as it codes them."""
-    column, values = asked.schema[asked.plan.target], table.loc[ruler.rows, asked.plan.target]
+def _codes(asked: Asked, ruler: Ruler, changes: dict[str, Any]) -> np.ndarray:
+    """The labels of the ruler's rows, corrected, as it codes them."""
+    target = asked.plan.target
+    edit = Edit(kind="set", column=target, rows=tuple(map(int, changes)), values=tuple(map(str, changes.values())))
+    table, schema = edited(asked.table[[target]], asked.schema.only([target]), [edit])
+    values = table.set_index(asked.table.index).loc[ruler.rows, target]
     if not ruler.classes:
         return values.to_numpy(float)
     places = {str(name): code for code, name in enumerate(ruler.classes)}
-    return np.array([places[str(column.label(value))] for value in values])
+    labels = [str(schema[target].label(value)) for value in values]
+    if strange := sorted(set(labels) - set(places)):
+        raise PlanError(f"{target!r} has no class {strange[0]!r}.", f"Choose one of: {', '.join(sorted(places)[:20])}.")
+    return np.array([places[label] for label in labels])

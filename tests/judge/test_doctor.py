@@ -13,7 +13,6 @@ from pipeline.data import infer
 from pipeline.errors import DataError, PlanError
 from pipeline.executor import InlineExecutor
 from pipeline.judge.doctor import Neighbours, doubts
-from pipeline.judge.relabel import as_written, corrected
 from pipeline.plan import Plan
 
 ROWS, WRONG = 400, 20
@@ -69,20 +68,11 @@ def test_nearest_rows_compare_numbers_words_and_gaps():
     assert Neighbours(table).of(0, 1) == [1] and Neighbours(table).of(3, 1) == [4]
 
 
-def test_corrections_are_a_new_table_that_reads_as_the_old_one():
-    frame, wrong, truth = spoilt("binary")
-    table, schema = infer(frame)
-    fixed = corrected(table, schema, "target", {int(row): truth[row] for row in wrong})
-    assert as_written(fixed, schema)["target"].tolist() == truth.tolist() and as_written(table, schema)["target"].tolist() == frame["target"].tolist()
-    assert infer(as_written(fixed, schema))[1]["target"].labels
+def test_corrections_that_the_column_cannot_hold_and_none_at_all_are_refused_in_words():
+    frame = spoilt("binary")[0]
     with pytest.raises(DataError, match="maybe"):
-        corrected(table, schema, "target", {0: "maybe"})
-
-
-def test_numbers_are_corrected_as_numbers_and_nothing_is_refused_in_words():
-    table, schema = infer(pd.DataFrame({"a": range(60), "target": [*range(59), 4_000]}))
-    assert corrected(table, schema, "target", {59: "59.5"})["target"].iloc[59] == 59.5
-    with pytest.raises(DataError, match="no number"):
-        corrected(table, schema, "target", {59: "many"})
+        asked(frame, "relabelled", labels=json.dumps({"0": "maybe"}))
+    with pytest.raises(PlanError, match="no class 'z'"):
+        asked(frame.assign(target=frame["kind"], kind=frame["target"]).replace({"target": {"x": "p", "y": "q"}}), "relabelled", labels='{"0": "z"}')
     with pytest.raises(PlanError, match="No label"):
-        asked(spoilt("binary")[0], "relabelled")
+        asked(frame, "relabelled")
