@@ -68,7 +68,7 @@ def _candidate(at: _ui.Current, place: int, row: dict[str, Any]) -> None:
             st.markdown(f"**{_ui.md(row['title'])}**")
             gain = f"{_judged.signed(row['gain'])}, {_judged.between(row['low'], row['high'])}"
             st.caption(f"{_ui.md(entry('step', row['kind']).title)} · gain {_ui.md(gain)}")
-        st.badge(word, color=color, help=help)
+        st.badge(word, color=color, help=f"{help} Allowing for all: {_judged.between(row['strict_low'], row['strict_high'])}.")
         had = _has(at.plan, row["step"])
         if st.button("Added" if had else "Add", key=f"accept_{place}", icon=":material/check:" if had else ":material/add:", disabled=had):
             _add(at, [row["step"]])
