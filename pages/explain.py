@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _charts, _judged, _ui, _worth
+from pages import _charts, _judged, _selection, _ui, _worth
 
 _ui.guard()
 
@@ -97,6 +97,7 @@ with left:
 with right:
     summary(rows, judged)
     table(rows)
+_selection.section(judged.evaluation.get("selection"))
 if at.plan is not None:
     _worth.section(at)
 _ui.next_step("The model makes sense: keep it under a name.", "pages/registry.py", "Keep this model", run=judged.run.id)

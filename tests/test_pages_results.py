@@ -183,3 +183,13 @@ def test_a_run_in_seconds_is_replayed_by_a_button_and_one_in_trials_needs_none(f
     again = store.runs(limit=1)[0]
     assert [trial.family for trial in again.plan.replay] == ["baseline"] and again.plan.seed == seconds.plan.seed
     store.discard(again.id)
+
+
+def test_what_a_selection_kept_is_shown_by_column_and_by_step(ended_with):
+    columns = [{"column": "size", "source": "size", "seen": 3, "kept": 3}, {"column": "town: Ulm", "source": "town", "seen": 3, "kept": 1}]
+    sources = [{"column": "size", "made": 1, "kept": 3}, {"column": "town", "made": 3, "kept": 1}]
+    run = ended_with(selection={"folds": 3, "steps": [{"step": "select_l1", "title": "By a linear model", "columns": columns}], "sources": sources})
+    at = opened("explain", run=run.id)
+    assert not at.exception and "1 of 2 columns had the same answer" in shown(at)
+    tables = [frame.value for frame in at.dataframe if "Kept" in frame.value]
+    assert [list(table["Kept"].round(2)) for table in tables] == [[1.0, 0.33], [1.0, 0.33]]
