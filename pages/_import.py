@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from pages import _ui
-from pipeline import ReadOptions, TrainyardError, fetch, look, sources
+from pipeline import ReadOptions, TrainyardError, fetch, look, offered, sources
 
 if TYPE_CHECKING:
     from pipeline import ImportReport, Schema
@@ -83,7 +83,7 @@ def drop() -> None:
 
 
 def others() -> None:
-    """Two more ways to bring a table: pasted text, and a query to a database that the operator allows."""
+    """More ways to bring a table: pasted text, and a file on the server or a query to a database where the operator allows them."""
     with st.container(horizontal=True):
         with st.popover("Paste a table", icon=":material/content_paste:", key="paste"):
             text = st.text_area("Rows, as copied from a spreadsheet or a page", key="pasted", height=200)
@@ -91,7 +91,13 @@ def others() -> None:
                 kind = "json" if text.lstrip()[:1] in ("[", "{") else "csv"
                 take(f"pasted.{kind}", lambda path: path.write_text(text, encoding="utf-8"))
         with _ui.shown():
-            known = sources()
+            known, files = sources(), offered()
+        if files:
+            with st.popover("File on the server", icon=":material/folder_open:", key="served"):
+                chosen = st.selectbox("File", list(files), key="served_file")
+                if st.button("Import it", key="served_import", type="primary"):
+                    with st.spinner("Reading the file …"):
+                        take(files[chosen].name, lambda path: shutil.copyfile(files[chosen], path))
         if known:
             with st.popover("Ask a database", icon=":material/database:", key="ask"):
                 source = st.selectbox("Database", known, key="ask_source")

@@ -49,6 +49,7 @@ _HOMES = {
     "infer": "pipeline.data",
     "look": "pipeline.data",
     "masked": "pipeline.quality",
+    "offered": "pipeline.data.folders",
     "preview": "pipeline.features",
     "preview_fix": "pipeline.quality",
     "profile": "pipeline.data",

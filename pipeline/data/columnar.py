@@ -12,7 +12,10 @@ import pyarrow as pa
 from pipeline.data.formats import check_expansion, check_shape
 from pipeline.data.report import Log, ReadOptions
 from pipeline.data.rows import Parsed
-from pipeline.errors import Unreadable
+from pipeline.errors import FileRefused, Unreadable
+
+_BATCH, _FEW_ROWS = 64 << 20, 32  # bytes, rows
+_MOST_HELD = 1_200_000_000  # bytes that may be held at once; a larger file with plain columns takes the fast path
 
 
 def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Log) -> Parsed:
@@ -30,7 +33,19 @@ def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Lo
 
 
 def _parquet(path: Path, name: str, options: ReadOptions) -> pa.Table:
-    return opened_parquet(path, name, options).read()
+    """Batch by batch: what a dictionary unpacks to is in no footer."""
+    file, batches, size = opened_parquet(path, name, options), [], 0
+    first = next(file.iter_batches(_FEW_ROWS), None)
+    row_bytes = max(1, first.nbytes // _FEW_ROWS) if first is not None else 1
+    for batch in file.iter_batches(min(1 << 16, max(1, _BATCH // row_bytes))):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > _MOST_HELD:
+            raise FileRefused(
+                f"{name} unpacks to more than {_MOST_HELD / 1e9:.1f} GB, and its columns are not plain enough to be read piece by piece.",
+                "Write fewer rows, or shorter texts.",
+            )
+    return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 def opened_parquet(path: Path, name: str, options: ReadOptions) -> Any:

@@ -224,10 +224,13 @@ def check_workbook(path: Path, name: str, limits: Limits) -> None:
         members = archive.infolist()
         expanded = sum(member.file_size for member in members)
         check_expansion(expanded, path.stat().st_size, name, limits)
-        for member in members:
+        for member in (member for member in members if member.filename.endswith(".xml")):
+            with archive.open(member) as part:
+                head = part.read(8192)
+            if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+                raise FileRefused(f"{name} defines its own XML entities, which no spreadsheet program does.", "Save it again as .xlsx or CSV.")
             if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member.filename):
-                with archive.open(member) as sheet:
-                    _check_dimension(sheet.read(8192), name, limits)
+                _check_dimension(head, name, limits)
 
 
 def _check_dimension(head: bytes, name: str, limits: Limits) -> None:

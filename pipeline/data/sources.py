@@ -80,13 +80,14 @@ class TextSource:
         probe.write_bytes(self._head + self._body)
 
     def _lines_all_over(self) -> bytes:
-        parts, start, room = [], len(self._head), self._size - len(self._head) - PROBE_BYTES
+        piece = max(PROBE_BYTES, 4 * len(self._head))  # a wide table has long lines
+        parts, start, room = [], len(self._head), self._size - len(self._head) - piece
         if room < PROBE_PLACES * PROBE_BYTES:
             raise Unfit("a small file")
         with self._path.open("rb") as file:
             for place in range(PROBE_PLACES):
                 file.seek(start + room * place // (PROBE_PLACES - 1))
-                parts.append(_whole_lines(file.read(PROBE_BYTES), cut=place > 0, last=place == PROBE_PLACES - 1))
+                parts.append(_whole_lines(file.read(piece), cut=place > 0, last=place == PROBE_PLACES - 1))
         return b"".join(parts)
 
     def suits(self, report: ImportReport) -> bool:

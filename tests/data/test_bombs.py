@@ -1,0 +1,72 @@
+"""Small files that would be large, deep, wide or damaged inside: each is refused in a sentence. (The limits of the box itself: test_box.)"""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from pipeline.data import Limits, ReadOptions, columnar
+from pipeline.errors import DataError, FileRefused, Unreadable
+from tests.data.here import read
+
+SHEET = '<worksheet><sheetData><row r="1"><c r="A1"><v>&lol;</v></c></row></sheetData></worksheet>'
+
+
+def zipped(*members) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+BOMBS = {
+    "a zip that unpacks to too much": ("t.zip", lambda: zipped(("t.csv", b"0" * (20 << 20)))),
+    "a zip in a zip": ("t.zip", lambda: zipped(("t.zip", zipped(("t.csv", b"a,b\n1,2\n"))))),
+    "two files in a zip": ("t.zip", lambda: zipped(("t.csv", b"a,b\n1,2\n"), ("u.csv", b"a,b\n1,2\n"))),
+    "entities that laugh": ("t.xlsx", lambda: zipped(("xl/worksheets/sheet1.xml", '<!DOCTYPE l [<!ENTITY lol "lol">]>' + SHEET), ("xl/workbook.xml", ""))),
+    "deep JSON": ("t.json", lambda: b"[" * 100_000 + b"]" * 100_000),
+    "deep JSON Lines": ("t.jsonl", lambda: b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+    "too many columns": ("t.csv", lambda: b",".join(b"c%d" % i for i in range(2_001)) + b"\n" + b"1," * 2_000 + b"1\n"),
+    "a line without an end": ("t.csv", lambda: b"x" * (1 << 20)),
+    "too many cells": ("t.csv", lambda: b"a,b\n" + b"1,2\n" * 60_000),
+}
+
+
+@pytest.mark.parametrize(("name", "made"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_is_refused(tmp_path, name, made):
+    path = tmp_path / name
+    path.write_bytes(made())
+    with pytest.raises((FileRefused, Unreadable)) as caught:
+        read(path, options=ReadOptions(limits=Limits(columns=2_000, cells=100_000, cell_chars=500_000)))
+    assert caught.value.hint or str(caught.value).endswith(".")
+
+
+def test_a_dictionary_that_unpacks_to_too_much_is_refused_while_it_grows(tmp_path, monkeypatch):
+    monkeypatch.setattr(columnar, "_MOST_HELD", 30 << 20)
+    monkeypatch.setattr(columnar, "_BATCH", 4 << 20)
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"a": ["x" * (1 << 20)] * 100}), path)
+    assert path.stat().st_size < 3_000_000
+    with pytest.raises(FileRefused, match="unpacks to more than"):
+        read(path)
+
+
+def test_damaged_parquet_is_a_table_or_a_sentence(tmp_path):
+    path, chance = tmp_path / "t.parquet", random.Random(0)
+    parquet.write_table(pa.table({"a": list(range(500)), "b": [str(i) for i in range(500)]}), path)
+    whole = path.read_bytes()
+    for _ in range(12):
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 8)):
+            damaged[chance.randrange(4, len(damaged) - 4)] = chance.randrange(256)
+        path.write_bytes(bytes(damaged))
+        try:
+            read(path)
+        except DataError as error:
+            assert str(error)
