@@ -356,7 +356,7 @@ def flow(places: dict[str, str], links: dict[tuple[str, str], int]) -> go.Figure
             node={"label": [text(title) for title in places.values()], "color": FIRST, "pad": 18, "thickness": 12, "line": {"width": 0},
                   "hovertemplate": "%{label}<extra></extra>"},
             link={"source": [number[a] for a, _ in links], "target": [number[b] for _, b in links], "value": [n**0.5 for n in links.values()],
-                  "color": "rgba(140, 148, 166, 0.35)", "customdata": [f"{n:,} column{'s' * (n != 1)}" for n in links.values()],
+                  "color": "rgba(127, 150, 200, 0.5)", "customdata": [f"{n:,} column{'s' * (n != 1)}" for n in links.values()],
                   "hovertemplate": "%{source.label} to %{target.label}<br>%{customdata}<extra></extra>"},
         )
     )  # fmt: skip
