@@ -133,6 +133,8 @@ def _native_rule(name: str, series: pd.Series) -> Column | None:
 
 def _number(name: str, seen: cells.Distinct, options: ReadOptions, decimal: str) -> tuple[Decision | None, bool]:
     """Numbers, when at least 95 % of the cells are; the flag says that exact whole numbers are too large for that."""
+    if numbers.bare_integers(seen.texts) is not None:
+        return Decision(Column(name=name, kind="numeric", dtype="int", decimal=options.decimal or ".")), False
     how, bare, sure = numbers.written(seen.texts)
     mark = options.decimal or (how.decimal if sure else decimal or how.decimal)
     plain = numbers.plain_numbers(bare, mark)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 LARGEST_EXACT = 2**53
 _GAPS = " \u00a0\u202f\u2009'’"
@@ -104,6 +106,21 @@ def plain_numbers(texts: pd.Series, mark: str) -> pd.Series:
     ok = texts.str.fullmatch(_point(mark))
     clean = texts.str.replace(",", ".", regex=False) if mark == "," else texts
     return clean.where(ok | texts.str.fullmatch(_INFINITE))
+
+
+def bare_integers(texts: pd.Series) -> np.ndarray | None:
+    """The values as float64 when every text is a whole number without a plus, a leading zero or any mark, and not too large; else None.
+
+    Nothing else has to be asked of such a column, which most columns of a wide table are.
+    """
+    array = pa.array(texts, pa.string())
+    if pc.any(pc.match_substring_regex(array, "^-?0.")).as_py():
+        return None
+    try:
+        values = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return values.astype(np.float64) if len(values) and np.abs(values).max() <= LARGEST_EXACT else None
 
 
 def to_floats(plain: pd.Series) -> np.ndarray:

@@ -168,8 +168,10 @@ def _read_text(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray]:
     if rule.dtype == "bool":
         flags = seen.spread(cells.to_booleans(seen.texts, rule.true_values, rule.false_values), np.nan)
         return _booleans(flags), np.isnan(flags) & (seen.codes >= 0)
-    plain = numbers.plain_numbers(numbers.without_unit(seen.texts, rule.unit), rule.decimal)
-    values = seen.spread(numbers.to_floats(plain), np.nan)
+    read = numbers.bare_integers(seen.texts)
+    if read is None:
+        read = numbers.to_floats(numbers.plain_numbers(numbers.without_unit(seen.texts, rule.unit), rule.decimal))
+    values = seen.spread(read, np.nan)
     return _numbers(values, rule), np.isnan(values) & (seen.codes >= 0)
 
 
