@@ -127,7 +127,7 @@ def test_duplicate_and_empty_names_are_renamed_alike_every_time(tmp_path):
         ("broken.xlsx", b"PK\x03\x04 not a workbook", Unreadable, "damaged"),
         ("broken.parquet", b"PAR1 not a table", Unreadable, "Parquet"),
         ("text.parquet", b"a,b\n1,2\n", FileRefused, "plain text"),
-        ("broken.csv.gz", gzip.compress(TABLE.encode() * 50)[:-20], Unreadable, "unpacked"),
+        ("broken.csv.gz", gzip.compress(TABLE.encode() * 50, mtime=0)[:-20], Unreadable, "unpacked"),
         ("plain.csv.gz", TABLE.encode(), FileRefused, "not a gzip"),
         ("model.pkl", b"\x80\x04.", FileRefused, ".pkl"),
         ("macros.xlsm", b"PK\x03\x04", FileRefused, ".xlsm"),
