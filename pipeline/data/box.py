@@ -154,12 +154,17 @@ def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list
     from pipeline.data.profiles import tops
     from pipeline.data.sampling import HEAD_ROWS, sampled
 
-    parts = {TABLE: frame} if schema is None else {TABLE: frame, HEAD: frame.head(HEAD_ROWS), SAMPLE: sampled(frame)}
-    for name, part in parts.items():
-        parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), folder / name)
+    parquet.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / TABLE)
     if schema is None:
         return Answer(report=report, headers=headers)
-    return Answer(report=report, table_schema=schema, content=content_hash(frame, schema), tops=tops(frame, schema))
+    sample = sampled(frame)
+    for name, part in ((HEAD, frame.head(HEAD_ROWS)), (SAMPLE, sample)):
+        if len(part) == len(frame):
+            os.link(folder / TABLE, folder / name)
+        else:
+            parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), folder / name)
+    counted = tops(frame, schema) if len(sample) < len(frame) else {}
+    return Answer(report=report, table_schema=schema, content=content_hash(frame, schema), tops=counted)
 
 
 def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | None:
