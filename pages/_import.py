@@ -130,7 +130,8 @@ def draw() -> bool:
     with result:
         if error is not None or table is None or schema is None or report is None:
             _ui.failure(error or TrainyardError("The file could not be read."))
-            st.caption("The file is still here: change how it is read above, or discard it.")
+            st.caption("The file is still here: change how it is read above, discard it, or take another.")
+            uploader("other_file", title="Take another file")
         else:
             _found(table, schema, report)
         _end(waiting, said, ready=error is None)

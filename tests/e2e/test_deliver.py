@@ -137,37 +137,13 @@ def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
     expect(answer).not_to_have_text(before)
 
 
-def test_a_refresh_in_the_middle_loses_nothing(app, page, drafted):
-    run = start(page, app, drafted(2, trials=6))
-    trials_shown(page, 2)
+@pytest.mark.faults
+def test_a_refresh_loses_nothing_and_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app, page, drafted):
+    run = start(page, app, drafted(4, families=("linear", "lightgbm", "extra_trees"), trials=8))
+    trials_shown(page, 1)
     page.reload()
     heading(page, "Runs")
     assert opened_run(page) == run
-    trials_shown(page, 2)
-    state(page, "Done")
-    assert trials_told(app, run) == list(range(7))
-
-
-def test_a_run_is_cancelled_in_two_steps_and_keeps_the_best_so_far(app, page, drafted):
-    run = start(page, app, drafted(3, seconds=600))
-    trials_shown(page, 2)
-    page.locator(".st-key-cancel button").click()
-    expect(page.locator(".st-key-cancel_yes button")).to_be_visible()
-    page.keyboard.press("Escape")  # thought better of it
-    expect(page.locator(".st-key-cancel_yes button")).to_be_hidden()
-    assert Store(app.home).run(run).state == "running"
-    page.locator(".st-key-cancel button").click()
-    page.locator(".st-key-cancel_yes button").click()
-    state(page, "Cancelled")
-    assert Store(app.home).run(run).state == "cancelled"
-    page.locator(".st-key-next button").click()
-    heading(page, "Leaderboard")
-    expect(page.get_by_text(re.compile("Cross-validated on"))).to_be_visible()
-
-
-@pytest.mark.faults
-def test_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app, page, drafted):
-    run = start(page, app, drafted(4, families=("linear", "lightgbm", "extra_trees"), trials=8))
     trials_shown(page, 2)
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []

@@ -42,7 +42,7 @@ def test_the_first_request_is_a_deep_link(fresh_app, page):
     nav(page, "Features")
 
 
-def test_a_sample_is_trained_by_one_click_and_everything_survives_a_refresh(app, page):
+def test_a_sample_is_trained_by_one_click_survives_a_refresh_and_is_stopped_in_two_steps(app, page):
     visit(page, app.url)
     page.get_by_role("radio", name="Penguins").or_(page.get_by_role("button", name="Penguins")).first.click()
     idle(page)
@@ -54,9 +54,17 @@ def test_a_sample_is_trained_by_one_click_and_everything_survives_a_refresh(app,
     heading(page, "Runs")
     (run,) = Store(app.home).runs()  # the double click queued one run
     assert asked(page)["run"] == [run.id]
-    expect(page.get_by_text(re.compile(r"\d+ trials in"))).to_be_visible(timeout=RUN_PATIENCE)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Family")).not_to_contain_text("–", timeout=RUN_PATIENCE)
+    page.locator(".st-key-cancel button").click()
+    expect(page.locator(".st-key-cancel_yes button")).to_be_visible()
+    page.keyboard.press("Escape")  # thought better of it
+    expect(page.locator(".st-key-cancel_yes button")).to_be_hidden()
+    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-cancel_yes button").click()
+    expect(page.locator(".st-key-run_head")).to_contain_text(re.compile("Cancelled|Done"), timeout=RUN_PATIENCE)
     nav(page, "Leaderboard")
     assert asked(page) == {"dataset": [run.dataset_id], "run": [run.id]}
+    expect(page.get_by_text(re.compile("Cross-validated on"))).to_be_visible()
     nav(page, "Home")
     expect(page.locator(".st-key-recent_runs")).to_contain_text("Species")
 
