@@ -20,6 +20,7 @@ from pipeline.errors import FileRefused
 _SAMPLE_LINES = 300
 _SAMPLE_CHARS = 1 << 20
 _BLOCK = 32 << 20
+_MOST_COLUMNS = 500
 
 
 def read_delimited(text: Text, suffix: str, name: str, options: ReadOptions, log: Log) -> Parsed:
@@ -72,6 +73,8 @@ def _fast(text: Text, head: list[Record], found: Dialect, name: str, options: Re
         return None
     if has_header(rows, options.header) != (True, True) or not all(cell.strip() for cell in rows[0]) or header_doubts(rows[0], rows[1:]):
         return None
+    if width > _MOST_COLUMNS:
+        return None  # Arrow sets room for a whole block aside for each column
     table = _arrow(text.path, width, found.delimiter)
     if table is None or table.num_columns != width:
         return None

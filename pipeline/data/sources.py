@@ -23,6 +23,7 @@ PROBE_PLACES = 24
 PROBE_BYTES = 10_000
 BATCH_ROWS = 1 << 17
 MOST_COLUMNS = 2_000
+_ROOM = 256 << 20
 
 
 class Unfit(Exception):
@@ -74,7 +75,10 @@ class TextSource:
         self._path, self._delimiter, self._width = path, ",", 0
         with path.open("rb") as file:
             self._head = file.readline(1 << 24)
-        if max(self._head.count(mark) for mark in (b",", b";", b"\t", b"|")) > MOST_COLUMNS:
+        columns = 1 + max(self._head.count(mark) for mark in (b",", b";", b"\t", b"|"))
+        # Arrow sets room for a whole block aside for each column.
+        self._block = min(BLOCK, max(_ROOM // columns, 8 * len(self._head)))
+        if columns > MOST_COLUMNS:
             raise Unfit("so many columns that the probe costs as much as the file")
         self._skip = 3 if self._head.startswith(b"\xef\xbb\xbf") else 0
         self._size = path.stat().st_size
@@ -113,7 +117,7 @@ class TextSource:
         with self._path.open("rb", buffering=0) as file:
             while at < self._size:
                 file.seek(at)
-                content = file.read(BLOCK)
+                content = file.read(self._block)
                 quoted = b'"' in content
                 end = len(content) if at + len(content) >= self._size else _line_end(content, quoted)
                 yield _Lines(content if end == len(content) else content[:end], quoted)
