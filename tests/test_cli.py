@@ -88,33 +88,6 @@ def test_predict_writes_a_row_per_row_in_order(trained: tuple, home: Path, tmp_p
         assert (predicted["prediction"] == rows[target]).mean() > 0.75
 
 
-def test_strategy_and_pruner_are_chosen_by_name_and_a_grid_is_counted_first(home: Path, tmp_path: Path) -> None:
-    path = tmp_path / "grid.csv"
-    customers().to_csv(path, index=False)
-    words = ["train", path, "--target", "left", "--families", "linear", "--budget-trials", 3, "--seed", 3, "--json"]
-    done = run(home, *words, "--strategy", "grid", "--strategy-set", "points=5", "--pruner", "median", "--pruner-set", "folds=2")
-    assert done.returncode == 0, done.stderr
-    assert "grid: 5 combinations (linear 5)" in done.stderr
-    run_id = json.loads(done.stdout)["run"]
-    search = Store(home).run(run_id).plan.search
-    assert (search.strategy, search.params, search.pruner, search.pruner_params) == ("grid", {"points": 5}, "median", {"folds": 2})
-    tuned = [trial.params["penalty"] for trial in Store(home).trials(run_id)[2:]]
-    assert len(set(tuned)) == 2 and set(tuned) < set(spread(entry("family", "linear").param("penalty"), 5))
-    for wrong, word in (("--strategy=gridd", "grid"), ("--strategy-set=points=4", "points")):
-        refused = run(home, *words, wrong)
-        assert refused.returncode == 1 and word in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
-
-
-def kept_contract(home: Path, name: str) -> str:
-    """Keep a contract that half of the rows break, and return the column."""
-    store = Store(home)
-    dataset = store.datasets(name)[0]
-    learned = Contract.learn(dataset.table(), dataset.schema)
-    term = next(term for term in learned.terms if term.high is not None and term.column != TABLES[name][1])
-    store.save_contract(name, learned.edited([{"column": term.column, "high": (term.low + term.high) / 2}]))
-    return term.column
-
-
 def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained: tuple, home: Path, tmp_path: Path) -> None:
     task, path, said = trained
     strict = kept_contract(home, task)
@@ -205,8 +178,6 @@ def test_duplicated_and_empty_column_names_are_renamed_and_said(tmp_path: Path) 
     (tmp_path / "names.csv").write_text(text)
     report = json.loads(run(tmp_path / "home", "check", tmp_path / "names.csv", "--json").stdout)
     assert len(report["import"]["renamed"]) == 2 and report["import"]["problems"]
-    done = run(tmp_path / "home", "train", tmp_path / "names.csv", "--target", "left", "--budget-trials", 1, "--families", "linear", "--json")
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_plan_file_is_carried_out(tmp_path: Path) -> None:
@@ -216,29 +187,37 @@ def test_a_plan_file_is_carried_out(tmp_path: Path) -> None:
     customers().to_csv(tmp_path / "c.csv", index=False)
     plan = Plan.draft(infer(customers())[1], "left").change(families=[{"family": "linear"}], search={"trials": 1}, metric="brier")
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
-    done = process(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--json")
-    said = json.loads(done.stdout)
-    assert said["metric"] == "brier" and {r["family"] for r in said["leaderboard"]} == {"baseline", "linear"}
+    done = process(tmp_path / "home", "train", tmp_path / "c.csv", "--target", "left", "--plan", tmp_path / "plan.json", "--holdout", 0)
+    assert "Brier score on 240 rows out of fold; none were held out: " in done.stdout, done.stderr
+    assert "kept as c:1 (accurate)" in done.stdout and "ms per 1,000 rows" in done.stdout
+    (run,) = Store(tmp_path / "home").runs()
+    assert run.plan.metric == "brier" and {trial.family for trial in Store(tmp_path / "home").trials(run.id)} == {"baseline", "linear"}
 
 
-def test_without_a_holdout_the_score_is_out_of_fold_and_the_fast_model_can_be_kept(tmp_path: Path) -> None:
+def test_a_grid_without_a_holdout_is_counted_first_judged_out_of_fold_and_its_fast_model_can_be_kept(tmp_path: Path) -> None:
     customers().to_csv(tmp_path / "c.csv", index=False)
-    words = ["train", tmp_path / "c.csv", "--target", "left", "--budget-trials", 1, "--families", "linear", "--holdout", 0]
-    done = run(tmp_path / "home", *words, "--strategy", "random", "--result", "fast", "--json")
+    home, words = tmp_path / "home", ["train", tmp_path / "c.csv", "--target", "left", "--budget-trials", 3, "--families", "linear", "--json"]
+    search = ["--strategy", "grid", "--strategy-set", "points=5", "--pruner", "median", "--pruner-set", "folds=2"]
+    done = run(home, *words, *search, "--holdout", 0, "--result", "fast", "--seed", 3)
     assert done.returncode == 0, done.stderr
+    assert "grid: 5 combinations (linear 5)" in done.stderr
     said = json.loads(done.stdout)
     assert said["holdout"] is None and said["result"] == "fast" and said["interval"][0] <= said["score"] <= said["interval"][1]
     assert [result["holdout"] for result in said["results"]] == [None, None]
-    spoken = run(tmp_path / "home", *words, "--seed", 1).stdout
-    assert "ROC AUC on 240 rows out of fold; none were held out: " in spoken
-    assert "kept as c:2 (accurate)" in spoken and "ms per 1,000 rows" in spoken
-    done = run(tmp_path / "home", "export", "c:1", "--to", tmp_path / "c.zip")
+    plan = Store(home).run(said["run"]).plan
+    assert (plan.search.strategy, plan.search.params, plan.search.pruner, plan.search.pruner_params) == ("grid", {"points": 5}, "median", {"folds": 2})
+    tuned = [trial.params["penalty"] for trial in Store(home).trials(said["run"])[2:]]
+    assert len(set(tuned)) == 2 and set(tuned) < set(spread(entry("family", "linear").param("penalty"), 5))
+
+    done = run(home, "export", "c:1", "--to", tmp_path / "c.zip")
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(tmp_path / "c.zip") as bundle:
-        card = bundle.read("MODEL_CARD.md").decode()
+        card, kept = bundle.read("MODEL_CARD.md").decode(), json.loads(bundle.read("plan.json"))
     assert "no rows were held out" in card and "**fast** (this one)" in card and "one fitted model" in card
-    plan = json.loads(zipfile.ZipFile(tmp_path / "c.zip").read("plan.json"))
-    assert plan["search"]["strategy"] == "random" and plan["split"]["holdout"] == 0
+    assert kept["search"]["strategy"] == "grid" and kept["split"]["holdout"] == 0
+    for wrong, word in (("--strategy=gridd", "grid"), ("--strategy-set=points=4", "points")):
+        refused = run(home, *words, wrong)
+        assert refused.returncode == 1 and word in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
 
 
 @pytest.mark.parametrize("words", [["--holdout", "1"], ["--holdout", "-0.1"], ["--result", "best"]])
