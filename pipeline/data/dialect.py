@@ -68,7 +68,7 @@ def _best(lines: list[str], delimiters: Iterable[str], prior: str, options: Read
     scores = {d: _score(lines, d) for delimiter in delimiters for d in _variants(lines, delimiter, options)}
     if not scores:
         return None
-    usual = {d: (0.02 if d.delimiter == prior else 0.0) + (0.01 if d.quote == '"' and not d.escape else 0.0) for d in scores}
+    usual = {d: 0.02 * (d.delimiter == prior) - 0.05 * (d.delimiter in RARE) + 0.01 * (d.quote == '"' and not d.escape) for d in scores}
     best = max(scores, key=lambda d: (scores[d] + usual[d], d.delimiter == prior))
     if scores[best] < _LEAST and not options.delimiter:
         if scores[best] > 0:
