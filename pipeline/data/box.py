@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import sys
 import traceback
@@ -160,7 +161,7 @@ def _kept(frame: Any, schema: Schema | None, report: ImportReport, headers: list
     sample = sampled(frame)
     for name, part in ((HEAD, frame.head(HEAD_ROWS)), (SAMPLE, sample)):
         if len(part) == len(frame):
-            os.link(folder / TABLE, folder / name)
+            shutil.copyfile(folder / TABLE, folder / name)
         else:
             parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), folder / name)
     counted = tops(frame, schema) if len(sample) < len(frame) else {}
