@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import Contract, Plan, Store, entry
+from pipeline import Plan, Store, entry
 from pipeline.__main__ import _parser, _plan, main
 from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers

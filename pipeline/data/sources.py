@@ -23,7 +23,7 @@ PROBE_PLACES = 24
 PROBE_BYTES = 10_000
 BATCH_ROWS = 1 << 17
 MOST_COLUMNS = 2_000
-_ROOM = 256 << 20
+_ROOM = 768 << 20
 
 
 class Unfit(Exception):
