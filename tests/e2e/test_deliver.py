@@ -139,7 +139,7 @@ def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
 
 @pytest.mark.faults
 def test_a_refresh_loses_nothing_and_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app, page, drafted):
-    run = start(page, app, drafted(4, families=("linear", "lightgbm", "extra_trees"), trials=8))
+    run = start(page, app, drafted(4, families=("linear", "lightgbm"), trials=5))
     trials_shown(page, 1)
     page.reload()
     heading(page, "Runs")
@@ -155,7 +155,7 @@ def test_a_refresh_loses_nothing_and_when_the_training_process_is_killed_the_run
     expect(page.locator(".st-key-resume button")).to_have_text(re.compile(f"Resume after {len(before)} trials"))
     page.locator(".st-key-resume button").click()
     state(page, "Done")
-    assert trials_told(app, run) == list(range(9))
+    assert trials_told(app, run) == list(range(6))
     for (*trial, folds), (*same, more) in zip(before, scores(app, run)):
         assert trial == same and more[: len(folds)] == folds, "what was finished is as it was"
 
@@ -167,7 +167,7 @@ def test_the_server_dies_in_the_middle_and_the_tab_finds_the_run_again(tmp_path,
         store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
         dataset = store.add_dataset(sample.name, sample.path)
         plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
-        store.save_draft(dataset.id, plan.change(families=[{"family": "linear"}, {"family": "lightgbm"}], search={"trials": 8}))
+        store.save_draft(dataset.id, plan.change(families=[{"family": "linear"}, {"family": "lightgbm"}], search={"trials": 5}, split={"holdout": 0.2, "folds": 3}))
         run = start(page, app, dataset.id)
         trials_shown(page, 1)
         app.process.kill()

@@ -17,10 +17,10 @@ def test_eight_processes_lose_nothing(store, crowd):
     submitted = people.all("submit", plan.model_dump_json(), only=3)
     assert len(set(submitted)) == 1, "the same plan at the same moment is one run"
     run = submitted[0]
-    assert people.all("count", run, 100) == [100] * 8
+    assert people.all("count", run, 30) == [30] * 8
     events = [event for event in store.events(run, limit=10_000) if event.kind == "log"]
-    assert Counter(event.payload["pid"] for event in events).most_common()[-1][1] == 100
-    assert len(events) == 800
+    assert Counter(event.payload["pid"] for event in events).most_common()[-1][1] == 30
+    assert len(events) == 240
     homes.all_is_well(store)
 
     runs = [run, *(store.submit(homes.plan_for(store, seed)).id for seed in range(1, 12))]
