@@ -16,6 +16,7 @@ import pytest
 
 from pipeline import Plan, Store, entry
 from pipeline.__main__ import _parser, _plan, main
+from pipeline.data.contract import Contract
 from pipeline.strategies.space import spread
 from tests.tables import TABLES, customers
 
@@ -86,6 +87,16 @@ def test_predict_writes_a_row_per_row_in_order(trained: tuple, home: Path, tmp_p
         assert (predicted["prediction"] - rows[target]).abs().mean() < rows[target].std() / 3
     else:
         assert (predicted["prediction"] == rows[target]).mean() > 0.75
+
+
+def kept_contract(home: Path, name: str) -> str:
+    """Keep a contract that half of the rows break, and return the column."""
+    store = Store(home)
+    dataset = store.datasets(name)[0]
+    learned = Contract.learn(dataset.table(), dataset.schema)
+    term = next(term for term in learned.terms if term.high is not None and term.column != TABLES[name][1])
+    store.save_contract(name, learned.edited([{"column": term.column, "high": (term.low + term.high) / 2}]))
+    return term.column
 
 
 def test_export_proves_itself_and_predicts_the_same_outside_the_project(trained: tuple, home: Path, tmp_path: Path) -> None:
