@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import Contract, Plan, Store, entry
+from pipeline import Plan, Store, entry
 from pipeline.__main__ import _parser, _plan, main
 from pipeline.data.contract import Contract
 from pipeline.strategies.space import spread
