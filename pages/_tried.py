@@ -96,6 +96,8 @@ def _done(act: Act, facts: Any) -> str:
         return f"adds {act.rows_added:,} rows" if act.rows_added else "Adds no row for this family"
     if facts.phase == "rows":
         return "Whole rows"
+    if facts.phase == "derive" and not act.columns_out:
+        return "Passed over: a column that it reads is left out"
     return f"adds {act.columns_out:,}" if facts.phase == "derive" else f"{act.columns_in:,} to {act.columns_out:,} columns"
 
 

@@ -60,7 +60,7 @@ class Stage:
 class Flow:
     """A recipe, laid out. `inputs` are the columns of the table that it needs, `joined` what is left to do when the columns are joined.
 
-    `problems` are pairs of what is wrong and what to do.
+    `problems` are pairs of what is wrong and what to do. A step that reads what an accepted fix withholds is passed over: it is in no stage.
     """
 
     inputs: tuple[str, ...]
@@ -151,6 +151,7 @@ class _Walk:
         for name in self.inputs:
             self.lanes[name], self.waiting[name] = Lane(name, kinds[name], kinds[name], shown=name in shown), []
         self._named = set(kinds)
+        self._withheld = {name for fix in self.plan.fixes for name in fix.ignore}
 
     def columns(self, spec: StepSpec, entry: catalog.Entry) -> None:
         """Every column of its kinds has one more step to go, or is dropped."""
@@ -166,7 +167,7 @@ class _Walk:
                 self.lanes[name] = Lane(name, lane.begins, kind, (*lane.steps, spec), lane.made_by, lane.reads, lane.shown, split)
 
     def refuse_unknown(self, spec: StepSpec, entry: catalog.Entry) -> None:
-        for name in sorted(set(spec.columns or ()) - self._named - self.lanes.keys()):
+        for name in sorted(set(spec.columns or ()) - self._named - self._withheld - self.lanes.keys()):
             self._say(entry, f"there is no column {name!r} at this place of the recipe", self._meant(name))
 
     def derive(self, spec: StepSpec, entry: catalog.Entry) -> None:
@@ -180,6 +181,9 @@ class _Walk:
             self._refuse_unchosen(spec, entry)
         except TrainyardError as error:
             self._say(entry, str(error).rstrip("."), error.hint)
+            return
+        if any(name in self._withheld for name, _ in wanted):
+            self._withheld |= added.keys()
             return
         unfit = [said for name, kinds in wanted if (said := self._unfit(name, kinds))]
         taken = [name for name in added if name in self.lanes or name in self._named]
@@ -234,9 +238,6 @@ class _Walk:
         if name == self.plan.target:
             return f"it may not read the target {name!r}", "Choose another column."
         if lane is None:
-            withheld = self.plan.set_aside.get(name)
-            if withheld:
-                return f"it may not read {name!r}, which is set aside: {withheld}", "Choose another column."
             return f"there is no column {name!r} at this place of the recipe", self._meant(name)
         if lane.split:
             return f"{name!r} is no longer one column here, {lane.split!r} has made others of it", f"Move this step above {lane.split!r}."

@@ -147,7 +147,7 @@ class _Walk:
         reads = dict.fromkeys(name for name, _ in catalog.get("step", spec.step).facts.reads(spec))
         self._set_aside(reads)
         now = {name: way.now[name] for way in self.ways if way.now is not None for name in way.columns if name in reads and name in way.now}
-        given = pd.DataFrame({name: now[name] for name in reads})
+        given = pd.DataFrame({name: now[name] for name in reads} if reads.keys() <= now.keys() else {})  # else it is passed over
         new, seconds = self._fit(spec, given)
         for way in self.ways:
             if way.made_by is spec:

@@ -15,7 +15,7 @@ from pipeline.data import infer
 from pipeline.errors import PlanError
 from pipeline.features import Needs
 from pipeline.features.words import TextShort
-from pipeline.plan import Plan, StepSpec
+from pipeline.plan import Fix, Plan, StepSpec
 
 NEEDS = [
     Needs("onehot", scaled=True, missing=False, sparse=False),
@@ -230,6 +230,16 @@ def test_a_key_that_the_model_must_not_see_may_be_read() -> None:
     assert "visits" not in plan.features and "visits" in features.inputs(plan)
     names = features.names_out(features.build(plan, NEEDS[0]).fit(typed))
     assert "age / visits" in names and "visits" not in names
+
+
+def test_what_an_accepted_fix_withholds_passes_the_steps_over_that_read_it() -> None:
+    typed, plan = draft(table())
+    log = {"step": "log", "columns": ["age / visits"]}
+    withheld = recipe(plan, RATIO, log).accept([Fix(code="DQ012", title="leave it out", ignore=("visits",))])
+    assert not features.problems(withheld) and "visits" not in features.inputs(withheld)
+    names = features.names_out(features.build(withheld, NEEDS[0]).fit(typed))
+    assert "age" in names and "age / visits" not in names
+    assert [act.columns_out for act in features.trace(withheld, typed).acts if act.spec.step == "ratio"] == [0]
 
 
 @pytest.mark.parametrize(
