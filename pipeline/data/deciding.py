@@ -187,13 +187,6 @@ def text_rule(name: str, seen: cells.Distinct, too_large: bool, *, unique: int, 
     return Column(name=name, kind=kind, dtype="str", reason=reason)
 
 
-def _row_number(name: str, values: pd.Series) -> str:
-    if values.isna().any() or not values.is_unique:
-        return ""
-    counted = values.to_numpy(dtype=np.int64)
-    return row_number(name, len(values), counted[0] if len(counted) else None, bool((np.diff(counted) == 1).all()))
-
-
 def row_number(name: str, rows: int, first: int | None, counting: bool) -> str:
     """Why a column of distinct whole numbers only counts the rows, or "" when it does not. `counting`: each is one more than the last."""
     if rows < _FEW:
@@ -206,8 +199,9 @@ def row_number(name: str, rows: int, first: int | None, counting: bool) -> str:
 
 def described(rule: Column, values: pd.Series, bad: int, source: str) -> Column:
     """The rule with what was seen: how many are missing, how many differ, the range, the levels."""
-    known = values.dropna()
-    facts: dict[str, Any] = {"missing": int(len(values) - len(known)), "unique": int(known.nunique()), "source": source}
+    known = _known_numbers(values) if rule.dtype in ("int", "float") else values.dropna()
+    unique = len(pd.unique(known)) if isinstance(known, np.ndarray) else int(known.nunique())
+    facts: dict[str, Any] = {"missing": int(len(values) - len(known)), "unique": unique, "source": source}
     if rule.dtype in ("int", "float", "datetime") and len(known):
         low, high = known.min(), known.max()
         facts |= (
@@ -217,9 +211,18 @@ def described(rule: Column, values: pd.Series, bad: int, source: str) -> Column:
         )
     if rule.kind in ("categorical", "boolean"):
         facts["levels"] = tuple(str(level) for level in known.value_counts().index[:MOST_LEVELS])
-    if rule.dtype == "int":
-        why = _row_number(rule.name, values)
+    if rule.dtype == "int" and unique == len(values):
+        counting = bool((np.diff(known) == 1).all())
+        why = row_number(rule.name, unique, known[0] if unique else None, counting)
         facts |= {"kind": "id", "reason": why} if why else {}
     if bad:
         facts["reason"] = "; ".join(filter(None, [rule.reason, f"{bad:,} of {len(values):,} cells could not be read and count as missing"]))
     return rule.model_copy(update=facts)
+
+
+def _known_numbers(values: pd.Series) -> np.ndarray:
+    """The numbers that are there, without the detours that pandas takes for every column."""
+    if isinstance(values.dtype, np.dtype):
+        known = values.to_numpy()
+        return known[~np.isnan(known)] if known.dtype.kind == "f" else known
+    return values.dropna().to_numpy(dtype=values.dtype.numpy_dtype)

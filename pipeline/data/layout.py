@@ -37,7 +37,7 @@ def usual_width(rows: Sequence[Sequence[str]]) -> int:
 
 
 def filled(row: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in row)
+    return sum(map(bool, map(str.strip, row)))
 
 
 def is_value(cell: str) -> bool:
@@ -136,13 +136,18 @@ def has_header(rows: Sequence[Sequence[str]], header: str) -> tuple[bool, bool]:
         return True, len(rows) > 2
     if known and all(is_value(cell) for cell in known):
         return False, False
-    below = [row for row in rows[1:200] if row != head]
+    below = [row for row in rows[1 : _looked_at(len(head))] if row != head]
     votes = [_vote(cell, [row[i] for row in below if i < len(row)]) for i, cell in enumerate(head)]
     if 1 in votes:
         return True, True
     if -1 in votes and (votes.count(-1) > 1 or len(head) < 3):
         return False, False
     return True, -1 not in votes and len(set(known)) == len(known)
+
+
+def _looked_at(width: int) -> int:
+    """So many rows say enough about a header: two hundred, fewer of a wide table."""
+    return max(10, min(200, 100_000 // max(1, width)))
 
 
 def _vote(head: str, below: Sequence[str]) -> int:
@@ -162,7 +167,7 @@ def header_doubts(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list
     doubts = []
     if sum(not name.strip() for name in headers) > 0.3 * len(headers):
         doubts.append("Many columns have no name: the header may stand elsewhere or be of several rows.")
-    first, rest = rows[0], rows[1:200]
+    first, rest = rows[0], rows[1 : _looked_at(len(headers))]
     numeric = [i for i in range(len(headers)) if len(rest) > 2 and sum(is_value(row[i]) for row in rest if i < len(row)) >= 0.8 * len(rest)]
     if numeric and sum(i < len(first) and bool(first[i].strip()) and not is_value(first[i]) for i in numeric) > len(numeric) / 2:
         doubts.append(f"The row under the header ({short(first)}) holds words where the others hold numbers; it was read as data.")

@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.data import cells, dates, numbers
 from pipeline.data.deciding import AS_FOUND, Decision, Doubt, decide, described
 from pipeline.data.matching import match_columns
+from pipeline.data.plainly import Plain, plainly
 from pipeline.data.report import ReadOptions
 from pipeline.data.schema import Column, Schema
 from pipeline.errors import DataError
@@ -62,10 +63,11 @@ def infer_with_notes(
     if len(twice):
         raise DataError(f"The table has more than one column named {str(twice[0])!r}.", "Give every column a name of its own.")
     data: dict[str, pd.Series] = {}
-    columns, notes = [], []
-    for name, decision in _decisions(frame, options, decimal).items():
+    columns, notes, none = [], [], np.zeros(0, dtype=np.int64)
+    plain = {name: found for name, series in frame.items() if (found := plainly(str(name), series, options))}
+    for name, decision in _decisions(frame, options, decimal, plain).items():
         rule = decision.rule
-        values, bad, seen = _read(frame[name], rule)
+        values, bad, seen = (plain.pop(name).values, none, frame[name]) if name in plain else _read(frame[name], rule)
         data[str(name)] = values
         columns.append(described(rule, values, len(bad), (renamed or {}).get(str(name), "")))
         if len(bad):
@@ -75,9 +77,9 @@ def infer_with_notes(
     return table, Schema(columns=tuple(columns), rows=len(table)), notes
 
 
-def _decisions(frame: pd.DataFrame, options: ReadOptions, decimal: str) -> dict[Any, Decision]:
+def _decisions(frame: pd.DataFrame, options: ReadOptions, decimal: str, plain: Mapping[Any, Plain]) -> dict[Any, Decision]:
     """A decision per column; where 1,234 may be two things, the decimal mark that other columns prove decides."""
-    found = {name: decide(str(name), frame[name], options) for name in frame.columns}
+    found = {name: Decision(plain[name].rule, (), plain[name].decimal) if name in plain else decide(str(name), frame[name], options) for name in frame.columns}
     proved = {decision.decimal for decision in found.values()} - {""} or {decimal}
     if len(proved) == 1:
         unsure = [name for name, decision in found.items() if any(kind == "ambiguous_number" for kind, _ in decision.doubts)]

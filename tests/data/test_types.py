@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data import ReadOptions, conform, infer
+from pipeline.data import ReadOptions, conform, infer, plainly, types
 from pipeline.data.types import infer_with_notes
 from pipeline.errors import SchemaMismatch
 
@@ -242,3 +242,17 @@ def test_row_order_and_duplicates_of_columns_do_not_matter():
     table, schema = training()
     rows = pd.concat([table[["rate"]], table.iloc[:, ::-1]], axis=1)
     assert conform(rows, schema).table.equals(table)
+
+
+def test_plain_numbers_are_read_in_one_step_just_as_the_long_way_reads_them(monkeypatch):
+    cells_ = {
+        "whole": ["1", "-20", "", "NA"], "ones": ["0", "1", "0", "1"], "real": ["1.5", "-0.0", "2e-3", "NA"], "grouped": ["1.234", "2.345", "", "9"],
+        "codes": ["01", "02", "3", "4"], "large": ["9007199254740993", "1", "2", "3"], "endless": ["1e999", "1.5", "2.5", "3.5"], "blank": [" 1", "2 ", "3", ""],
+    }  # fmt: skip
+    frame = pd.DataFrame({name: pd.Series(texts, dtype="str") for name, texts in cells_.items()})
+    quick, told, notes = infer_with_notes(frame)
+    assert [name for name in frame if plainly.plainly(name, frame[name], ReadOptions())] == ["whole", "ones", "real"]
+    monkeypatch.setattr(types, "plainly", lambda *_: None)
+    slow, same, others = infer_with_notes(frame)
+    pd.testing.assert_frame_equal(quick, slow)
+    assert told == same and notes == others
