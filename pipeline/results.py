@@ -11,19 +11,17 @@ import numpy as np
 
 from pipeline import catalog, evaluate, features
 from pipeline.data.schema import Schema
-from pipeline.device import cores
 from pipeline.errors import TrainingError
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor, blend
 from pipeline.schedule import Schedule, whole_enough
-from pipeline.trials import Fit, Tally, TrainingData, Trial, load_model, recipe_name
-from pipeline.workspace import Workspace
+from pipeline.trials import Fit, Loaded, Tally, TrainingData, Trial, recipe_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
-MOST_LATENCY = 0.072  # seconds per 1,000 rows of an ensemble: slower members are left out
+MOST_LATENCY = 0.075  # seconds per 1,000 rows of an ensemble: slower models are left out
 MEASURED_ROWS = 1_000
 
 
@@ -56,7 +54,7 @@ class Members:
     weighed: dict[str, Any] | None = None
 
 
-def choose(schedule: Schedule) -> tuple[Members, Members]:
+def choose(schedule: Schedule, loaded: Loaded) -> tuple[Members, Members]:
     """The members of the most accurate result, and the trial of the fast one. Raises TrainingError when nothing was finished."""
     best = schedule.best()
     if best is None:
@@ -75,15 +73,15 @@ def choose(schedule: Schedule) -> tuple[Members, Members]:
     quick = _alone(schedule, fast) if fast else single
     if not found.earned:
         return replace(single, weighed=weighed), quick
-    return replace(_together(schedule, among, found), weighed=weighed), quick
+    return replace(_together(schedule, loaded, among, found), weighed=weighed), quick
 
 
-def _together(schedule: Schedule, among: list[Tally], found: Any) -> Members:
+def _together(schedule: Schedule, loaded: Loaded, among: list[Tally], found: Any) -> Members:
     """The members with weight that predict quickly enough together, weighed without those that do not."""
     while True:
         kept, (rows, _) = np.flatnonzero(found.weights), schedule.rows(_shared(among))
         members = Members([among[i] for i in kept], found.weights[kept], rows, found.crossed)
-        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members, schedule.timed), strict=True) if fits]
+        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members, schedule, loaded), strict=True) if fits]
         if len(quick) == len(members.tallies):
             return members
         among, found = schedule.blend(_shared(quick), quick)
@@ -119,14 +117,14 @@ def models_of(tally: Tally) -> list[tuple[Fit, float]]:
     return refits + [(fit, 1.0) for fit in tally.folds.values()]
 
 
-def quick_enough(members: Members, timed: bool) -> list[list[tuple[Fit, float]]]:
+def quick_enough(members: Members, schedule: Schedule, loaded: Loaded) -> list[list[tuple[Fit, float]]]:
     """The models of each member that together predict quickly enough: one of each, then more of all in turn, heavy members first.
 
     A member whose first model is too slow beside the others is left out. Where nothing may rest on measured times, each
     of several members has its refit, and a single one its folds too.
     """
     offered = [models_of(t) for t in members.tallies]
-    if not timed:
+    if not schedule.timed:
         return [fits[:1] for fits in offered] if len(offered) > 1 else offered
     taken: list[list[tuple[Fit, float]]] = [[] for _ in offered]
     order, spent, recipes = np.argsort(-members.weights, kind="stable"), 0.0, set()
@@ -136,7 +134,8 @@ def quick_enough(members: Members, timed: bool) -> list[list[tuple[Fit, float]]]
                 continue
             fit, count = offered[i][turn]
             name = recipe_name(fit.fold, fit.needs)
-            cost = members.tallies[i].latency / cores() + (0 if name in recipes else fit.recipe_latency)
+            model, recipe = _cost(fit, schedule, loaded)
+            cost = model + (0 if name in recipes else recipe)
             if spent == 0 or spent + cost <= MOST_LATENCY:
                 taken[i].append((fit, count))
                 recipes.add(name)
@@ -144,14 +143,22 @@ def quick_enough(members: Members, timed: bool) -> list[list[tuple[Fit, float]]]
     return taken
 
 
-def result(name: str, members: Members, schedule: Schedule, workspace: Workspace, schema: Schema, recipes: dict) -> Result:
+def _cost(fit: Fit, schedule: Schedule, loaded: Loaded) -> tuple[float, float]:
+    """What the model and its recipe cost; what is measured becomes part of the fit, because a choice rests on it."""
+    if fit.cost is None:
+        fit = replace(fit, cost=loaded.cost(fit))
+        schedule.tallies[fit.number].add(fit)
+    return fit.cost
+
+
+def result(name: str, members: Members, schedule: Schedule, loaded: Loaded, schema: Schema) -> Result:
     """Load the models of the members into a predictor; the fast result has one model."""
     data, models, weights = schedule.data, [], []
-    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members, schedule.timed)
+    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members, schedule, loaded)
     for fits, weight in zip(chosen, members.weights, strict=True):
         total = sum(count for _, count in fits)
         for fit, count in fits:
-            models.append(load_model(workspace, fit, recipes, len(data.classes)))
+            models.append(loaded.model(fit))
             weights.append(float(weight * count / total))
     predictor = _predictor(data, schema, members, models, weights)
     return Result(name, predictor, members.rows, members.oof, _measured(predictor, data))
@@ -165,12 +172,12 @@ def _measured(predictor: Predictor, data: TrainingData) -> float:
     return (time.perf_counter() - began) / len(rows) * 1000
 
 
-def selection(data: TrainingData, single: Members, workspace: Workspace) -> dict[str, Any] | None:
+def selection(data: TrainingData, single: Members, loaded: Loaded) -> dict[str, Any] | None:
     """How often the selections of the recipe kept each column over the folds of the best single model; None where nothing is selected."""
     if not any(catalog.get("step", spec.step).facts.selects for spec in features.flow(data.plan).matrix):
         return None
     fits = single.tallies[0].folds
-    return features.stability(data.plan, [workspace.get(recipe_name(fold, fit.needs))[0] for fold, fit in fits.items()])
+    return features.stability(data.plan, [loaded.recipe(fit) for fit in fits.values()])
 
 
 def _predictor(data: TrainingData, schema: Schema, members: Members, models: list, weights: list[float]) -> Predictor:

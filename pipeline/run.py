@@ -29,7 +29,7 @@ from pipeline.predictor import Predictor
 from pipeline.replay import Replay, realised
 from pipeline.results import Holdout
 from pipeline.schedule import ByTime, ByTrials, Clock, Schedule
-from pipeline.trials import TrainingData, Trial
+from pipeline.trials import Loaded, TrainingData, Trial
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -173,20 +173,20 @@ def _outcome(schedule: Schedule, holdout: Holdout, schema: Schema, space: Worksp
     """Choose the models, judge them, and put together what the run has to say."""
     plan, data = schedule.plan, schedule.data
     trials = [tally.trial(data) for tally in schedule.tallies if tally.fits]
-    members, single = results.choose(schedule)
+    loaded = Loaded(space, data)
+    members, single = results.choose(schedule, loaded)
     journal.phase("evaluating", _judging(holdout, members))
-    recipes: dict[str, Any] = {}
-    offered = [results.result(name, chosen, schedule, space, schema, recipes) for name, chosen in (("accurate", members), ("fast", single))]
+    offered = [results.result(name, chosen, schedule, loaded, schema) for name, chosen in (("accurate", members), ("fast", single))]
     baseline = next((trial for trial in trials if trial.family == "baseline" and trial.oof is not None), None)
     evaluation = results.judge(data, holdout, offered, baseline)
     evaluation["ensemble"] = members.weighed
     if schedule.timed:
         evaluation["realised"] = realised(schedule)
-    evaluation["selection"] = results.selection(data, single, space)
+    evaluation["selection"] = results.selection(data, single, loaded)
     if explained:
         journal.phase("explaining", "Measuring what the model rests on")
         best, whole = single.tallies[0], replace(data, table=space.get("table"))
-        models = {fold: results.load_model(space, fit, recipes, len(data.classes)) for fold, fit in best.folds.items()}
+        models = {fold: loaded.model(fit) for fold, fit in best.folds.items()}
         evaluation["importance"] = explain.permutation_importance(whole, models)
     rows = {"train": data.rows, "holdout": holdout.rows, "folds": [data.rows[valid] for _, valid in data.folds]}
     board = results.leaderboard(plan, data, trials)

@@ -13,7 +13,7 @@ from pipeline.executor import InlineExecutor
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.run import execute
-from pipeline.trials import Task, TrainingData, Trial, fit, load_model
+from pipeline.trials import Loaded, Task, TrainingData, Trial, fit
 from pipeline.workspace import Workspace
 from tests.tables import TABLES, customers
 
@@ -174,9 +174,10 @@ def test_what_happens_in_the_validation_rows_changes_no_fitted_model(family: str
 
     def fitted(name: str, table: pd.DataFrame, y: np.ndarray) -> tuple[np.ndarray, bytes]:
         space = Workspace(tmp_path / name)
-        TrainingData(plan, table, y, np.arange(240), [(rest, valid)], (False, True)).save(space)
+        data = TrainingData(plan, table, y, np.arange(240), [(rest, valid)], (False, True))
+        data.save(space)
         made = fit(str(space.path), Task(0, family, pipeline.entry("family", family).complete(), 0, Resources()), tell=lambda said: None)
-        model = load_model(space, made, {}, 2)
+        model = Loaded(space, data).model(made)
         return model.predict(table.iloc[rest]), next(space.path.glob("recipe-*-train.0")).read_bytes()
 
     other_table, other_y = table.copy(), y.copy()

@@ -231,7 +231,7 @@ def replayed(plan: Plan, realised: list[dict]) -> pipeline.Outcome:
 def test_a_replay_makes_the_listed_fits_with_the_rounds_at_which_they_were_ended_and_no_others() -> None:
     _, schema = infer(customers())
     plan = Plan.draft(schema, "left").change(search={"seconds": 60}, split={"holdout": 0, "folds": 3})
-    ended = {"fold": 1, "stop": 7, "state": "cut", "seconds": 3.0, "latency": 0.5, "recipe_latency": 0.1}
+    ended = {"fold": 1, "stop": 7, "state": "cut", "seconds": 3.0, "latency": 0.5, "cost": [0.4, 0.1]}
     listed = [
         {"family": "baseline", "params": {}, "fits": [{"fold": 0}]},
         {"family": "lightgbm", "params": {"num_leaves": 5}, "fits": [{"fold": REFIT, "rounds": 12, "seconds": 9.0}, {"fold": 0}, ended]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import roc_auc_score
 
 import pipeline
@@ -18,6 +20,7 @@ from pipeline.errors import MissingPackage, UnknownName
 from pipeline.executor import InlineExecutor
 from pipeline.features import Needs, text
 from pipeline.features.sentences import Meanings, _reader
+from pipeline.features.vocabulary import PartVocabulary, WordVocabulary, words_and_pairs
 from pipeline.features.words import TextCounts
 
 DENSE, SPARSE = Needs(scaled=True, text="both"), Needs(scaled=True, sparse=True)
@@ -81,6 +84,30 @@ def test_negations_shouts_and_scripts_without_blanks_are_counted() -> None:
     assert {"note: don't", "note: don't like", "note: !!!", "note: i"} <= counted
     chinese = TextCounts().fit(texts("这个产品非常好我每天都用它来做早餐和午餐给家人", "这个产品质量很差我再也不会买了请大家不要买它"))
     assert {"note: 产品", "note: 不会"} <= set(chinese.get_feature_names_out()), "words without blanks are found by their parts"
+
+
+ODD = ["", "  ", "a", "I", "Spider-Man (Earth-616)", "spider-man  again, again", "naïve ÉCOLE 😀😀", "tab\there\u3000now", "don't!! no\x00w", "\ud800 x", "don't"]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(WordVocabulary, {"analyzer": words_and_pairs}), (PartVocabulary, {"analyzer": "char_wb", "ngram_range": (2, 5)})])
+@pytest.mark.parametrize("least", [1, 2])
+def test_counts_are_those_of_scikit_learn(ours: type, theirs: dict[str, Any], least: int) -> None:
+    known, new = [*ODD, *reviews(30)["review"]], [*ODD[::-1], "an unheard-of wörd", *reviews(30, seed=1)["review"]]
+    made, expected = ours(min_df=least).fit(known), CountVectorizer(binary=True, min_df=least, **theirs).fit(known)
+    order = np.argsort(made.get_feature_names_out())
+    assert list(made.get_feature_names_out()[order]) == list(expected.get_feature_names_out())
+    made = pickle.loads(pickle.dumps(made))
+    for texts_ in (known, new, [], [""]):
+        assert np.array_equal(made.transform(texts_)[:, order].toarray(), expected.transform(texts_).toarray() if texts_ else np.zeros((0, len(order))))
+    assert (made.fit_transform(known) != made.transform(known)).nnz == 0
+    assert ours(max_features=3).fit_transform(["b b a", "a c d", "a b c"]).shape == (3, 3)
+
+
+def test_of_too_many_letters_the_rarest_are_passed_over() -> None:
+    letters = [chr(0x4E00 + i) for i in range(5_000)]
+    made = PartVocabulary().fit([*letters[:4_000], *letters[:4_000], *letters[4_000:]])
+    assert {f" {letters[0]}", f" {letters[3_999]} "} <= set(made.get_feature_names_out())
+    assert made.transform([letters[0], letters[-1]]).sum(axis=1).ravel().tolist() == [[3, 0]]
 
 
 @pytest.mark.parametrize("parts", ["words", "characters", "both"])
