@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from pages import _ui
-from pipeline import ReadOptions, TrainyardError, fetch, look, offered, sources
+from pipeline import ReadOptions, TrainyardError, fetch, get_ready, look, offered, sources
 
 if TYPE_CHECKING:
     from pipeline import ImportReport, Schema
@@ -41,6 +41,7 @@ class Waiting:
 
 def uploader(key: str, *, title: str = "Add a file") -> None:
     """Take a file from the person's machine."""
+    get_ready()
     turn = st.session_state.setdefault(f"{key}_turn", 0)
     kinds = "CSV and other text tables, Excel, OpenDocument, Parquet, Feather, JSON or JSON Lines; plain, gzip, or one file in a zip."
     file = st.file_uploader(title, _ui.FILE_TYPES, key=f"{key}_{turn}", help=kinds)

@@ -45,6 +45,7 @@ _HOMES = {
     "fetch": "pipeline.data.database",
     "fitted": "pipeline.estimate",
     "flow": "pipeline.features",
+    "get_ready": "pipeline.data.spare",
     "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
     "look": "pipeline.data",

@@ -1,7 +1,7 @@
 """The box: a short-lived child process that parses one file under limits and writes Parquet and a JSON answer.
 
-`python -m pipeline.data.box FOLDER` finds `job.json` in the folder and leaves `table.parquet` and `answer.json` there. Whatever
-the bytes of a file do to a parser, they do it in here: the parent only ever opens what this module wrote.
+`python -m pipeline.data.box` is told a folder on its standard input, finds `job.json` there and leaves `table.parquet` and `answer.json`.
+Whatever the bytes of a file do to a parser, they do it in here: the parent only ever opens what this module wrote.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ _MOST_MEMORY_SHARE = 0.8
 class Job(BaseModel):
     """What to read: `path` is where the bytes are, `name` what their owner calls them, `types` whether to infer types.
 
-    `head` asks for the first lines of a text table only: enough to look at and to decide how it is to be read.
+    `head` asks for the first lines of a text table only: enough to look at and to decide how it is to be read. With a `query` there is no
+    file: its rows come from the database of that name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +46,7 @@ class Job(BaseModel):
     types: bool
     options: ReadOptions
     head: bool = False
+    query: str = ""
 
 
 class Answer(BaseModel):
@@ -62,15 +65,40 @@ class Answer(BaseModel):
     hint: str = ""
 
 
-def main(folder: Path) -> int:
-    """Do the job in `folder`; 0 when an answer was written, whether a table or a typed error."""
+def main(wait: bool) -> int:
+    """Do the job in the folder that the parent names; 0 when an answer was written, whether a table or a typed error."""
+    if wait:
+        _rehearse()
+    told = sys.stdin.readline().rstrip("\n")
+    if not told:  # the parent has ended
+        return 0
+    folder = _settled(Path(told))
     job = Job.model_validate_json((folder / JOB).read_bytes())
-    restrict(job.options.limits, Path(job.path).stat().st_size)
+    restrict(job.options.limits, 0 if job.query else Path(job.path).stat().st_size)
     answer = answered(job, folder)
     draft = folder / (ANSWER + ".tmp")
     draft.write_text(answer.model_dump_json(), encoding="utf-8")
     os.replace(draft, folder / ANSWER)
     return 0
+
+
+def _rehearse() -> None:
+    """Import what most files need, and what pandas imports only when it reads a date."""
+    import pandas as pd
+
+    from pipeline.data import delimited, fast, hashing, profiles, rows, types  # noqa: F401
+
+    types.infer(pd.DataFrame({"day": ["2024-12-31", "x"], "word": ["a", "b"]}))
+
+
+def _settled(folder: Path) -> Path:
+    """Work in that folder: temporary files are swept with it, and what is written to the standard streams is logged there."""
+    os.chdir(folder)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    return folder
 
 
 def restrict(limits: Limits, size: int) -> None:
@@ -113,6 +141,10 @@ def _unexpected(job: Job, error: Exception) -> Answer:
 
 
 def _parse(job: Job, folder: Path) -> Answer:
+    if job.query:
+        from pipeline.data.database import answer_of
+
+        return Answer(report=ImportReport(rows=answer_of(job.name, job.query, folder / TABLE, job.options.limits)))
     kind = formats.detect(Path(job.path), job.name)
     path = _unpacked(kind, job, folder)
     answer = _fast(kind, path, job, folder) if job.types and not job.head else None
@@ -285,4 +317,4 @@ def nullable(kind: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main("--wait" in sys.argv))

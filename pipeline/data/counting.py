@@ -82,21 +82,15 @@ def places(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def scattered_texts(texts: pa.StringArray) -> np.ndarray:
     """A scattered 64-bit word per text, the same for equal texts; different ones share a word once in 2^64 pairs."""
     content, starts, lengths = places(texts)
-    words = np.zeros(len(content) // 8 + 3, dtype=np.uint64)
-    words.view(np.uint8)[: len(content)] = content
+    room = np.zeros(len(content) + 8, dtype=np.uint8)
+    room[: len(content)] = content
+    words = np.ndarray(len(content) + 1, np.uint64, room, strides=(1,))  # the eight bytes from each position on
     seen = mixed(lengths.astype(np.uint64))
     todo, at, left = slice(None), starts.astype(np.int64), lengths
     while len(left) and left.max() > 0:
-        mixture = mixed(seen[todo] ^ (_word(words, at) & _MASKS[np.minimum(left, 8)]))
+        mixture = mixed(seen[todo] ^ (words[at] & _MASKS[np.minimum(left, 8)]))
         seen[todo] = mixture
         longer = np.flatnonzero(left > 8)
         todo = longer if isinstance(todo, slice) else todo[longer]
         at, left = at[longer] + 8, left[longer] - 8
     return seen
-
-
-def _word(words: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The eight bytes from each position on."""
-    place, shift = at >> 3, ((at & 7) << 3).astype(np.uint64)
-    low, high = words[place] >> shift, words[place + 1]
-    return low | np.where(shift > 0, high << (np.uint64(64) - np.maximum(shift, np.uint64(1))), np.uint64(0))

@@ -23,6 +23,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"
 # A date has a digit and a mark between its parts, and is short.
 _SHAPE = r"[\w ,.]*(?:[0-9][-/.:, ]|[-/. ][0-9])[\w ,.:/+-]*"
 _YEAR = "[12][0-9]{3}"  # alone it is a number; among other dates it is the first of January
+_MONTH = "(?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%m-%d": "%d-%m", "%d-%m": "%m-%d", "%d.%m": "%m.%d", "%m.%d": "%d.%m"}
 
 
@@ -68,7 +69,7 @@ def _choose(sample: pd.Series) -> list[str]:
 def _candidates(sample: pd.Series) -> list[str]:
     timed = sample.str.contains(":", regex=False).any()
     days = [fmt for fmt in _DAYS if fmt != ISO]
-    if not sample.str.contains("[A-Za-z]{3}", regex=True).any():
+    if not sample.str.contains(_MONTH, regex=True).any():
         days = [fmt for fmt in days if "b" not in fmt.lower()]
     return [ISO, *(day + time for day in days for time in (_TIMES if timed else ("",)))]
 

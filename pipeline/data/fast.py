@@ -94,6 +94,7 @@ class _Pass:
         self._source, self._name, self._limits = source, name, limits
         self._lanes = [lane(i, column, probe[column.name], ways.get(i)) for i, column in enumerate(schema.columns)]
         self._names, self._renamed = schema.names, {column.name: column.source for column in schema.columns if column.source}
+        self._repeated = [column.name for column in schema.columns if column.dtype == "str" and 2 * column.unique < len(probe)]
         self._digests: list[ColumnDigest] = []
         self._heads: list[pa.Table] = []
         self._samples: list[pa.Table] = []
@@ -107,14 +108,14 @@ class _Pass:
         types = [whole[i].type if one is None else one.type for i, one in enumerate(self._lanes)]
         schema = pa.schema(list(zip(self._names, types, strict=True)))
         self._digests = [ColumnDigest(_dtype(kind)) for kind in types]
-        texts = [name for name, one in zip(self._names, self._lanes, strict=True) if getattr(one, "counts", None) is not None]
-        with parquet.ParquetWriter(target, schema, compression="none", use_dictionary=texts, write_statistics=False, store_schema=False) as writer:
+        with parquet.ParquetWriter(target, schema, compression="none", use_dictionary=self._repeated, write_statistics=False, store_schema=False) as writer:
             for pieces in in_order(self._source.blocks(), self._read):
                 self._take(pieces, whole, schema, writer)
             columns = [described[i] if one is None else one.column() for i, one in enumerate(self._lanes)]
-            writer.add_key_value_metadata({"pandas": _pandas(schema, columns)})
+            told = {"pandas": _pandas(schema, columns)}
+            writer.add_key_value_metadata(told)
         self._source.finished(self.rows)
-        head, sample = (_joined(parts, schema, columns) for parts in (self._heads, self._samples))
+        head, sample = (_joined(parts, schema, told) for parts in (self._heads, self._samples))
         content = table_digest(self._names, self._digests, self.rows)
         counted = {name: one.top() for name, one in zip(self._names, self._lanes, strict=True) if one is not None}
         tops = {name: top for name, top in counted.items() if top}
@@ -209,6 +210,6 @@ def _pandas(schema: pa.Schema, columns: Sequence[Column]) -> bytes:
     return pa.Schema.from_pandas(frame, preserve_index=False).metadata[b"pandas"]
 
 
-def _joined(parts: Sequence[pa.Table], schema: pa.Schema, columns: Sequence[Column]) -> pa.Table:
+def _joined(parts: Sequence[pa.Table], schema: pa.Schema, told: dict[str, bytes]) -> pa.Table:
     whole = pa.concat_tables(parts) if parts else schema.empty_table()
-    return whole.replace_schema_metadata({"pandas": _pandas(schema, columns)})
+    return whole.replace_schema_metadata(told)

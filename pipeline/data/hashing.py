@@ -71,8 +71,10 @@ def _times(array: pa.Array) -> list[memoryview]:
 def _numbers(array: pa.Array) -> list[memoryview]:
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.uint8())
-    numbers = array.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False) + 0.0  # -0.0 becomes 0.0
-    numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every NaN
+    numbers = array.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(array.type) or array.null_count:
+        numbers = numbers + 0.0  # -0.0 becomes 0.0
+        numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every NaN
     return [numbers.astype("<f8", copy=False).data]
 
 

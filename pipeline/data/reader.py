@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +19,12 @@ from pipeline import errors
 from pipeline.data.box import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
+from pipeline.data.spare import started, taken
 from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROOT = Path(__file__).resolve().parents[2]
 _SMALLER = "Upload fewer rows or columns, or the same table as Parquet."
 AS_FOUND = ReadOptions()
 
@@ -120,15 +119,20 @@ def boxed(
     path = Path(path)
     name = name or path.name
     _check_size(path, name, options)
-    folder = Path(tempfile.mkdtemp(prefix="trainyard-box-", dir=within))
-    try:
-        job = Job(path=str(path.resolve()), name=name, types=types, options=options, head=head)
-        (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
-        _run(folder, job, on_start)
-        answer = _answer(folder, name)
+    with done(Job(path=str(path.resolve()), name=name, types=types, options=options, head=head), within, on_start) as (folder, answer):
         report = answer.report or ImportReport()
         paths = (folder / TABLE, folder / HEAD, folder / SAMPLE)
         yield Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths)
+
+
+@contextlib.contextmanager
+def done(job: Job, within: Path | None = None, on_start: Callable[[int], None] | None = None) -> Iterator[tuple[Path, Answer]]:
+    """Have a child do the job: the folder in which it left its files, which is swept in the end, and its answer."""
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-box-", dir=within))
+    try:
+        (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
+        _run(folder, job, on_start)
+        yield folder, _answer(folder, job.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -143,45 +147,23 @@ def _check_size(path: Path, name: str, options: ReadOptions) -> None:
 
 def _run(folder: Path, job: Job, on_start: Callable[[int], None] | None) -> None:
     seconds = job.options.limits.wall_seconds
-    with open(folder / "log", "wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.data.box", str(folder)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(folder), cwd=folder, start_new_session=True,
-        )  # fmt: skip
-        try:
-            if on_start:
-                on_start(child.pid)
-            code = child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            _end(child)
+    child = started() if job.query else taken()
+    try:
+        if on_start:
+            on_start(child.pid)
+        child.communicate(f"{folder}\n", timeout=seconds)
+        code: int | None = child.returncode
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        _end(child)
     if code is None:
         raise FileRefused(f"Reading {job.name} took more than {seconds:g} seconds and was stopped.", _SMALLER)
     if code != 0:
         raise _death(code, job)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """The parent's, with this package first on the path, few memory arenas, and temporary files where they are swept."""
-    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "PYTHONSAFEPATH": "1",
-        "PYTHONIOENCODING": "utf-8",
-        "MALLOC_ARENA_MAX": "2",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        # Memory that was given back is kept for the next block: asking the system for it again costs more than filling it.
-        "MALLOC_MMAP_THRESHOLD_": str(1 << 26),
-        "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
-        "TMPDIR": str(folder),
-    }
-
-
-def _end(child: subprocess.Popen) -> None:
+def _end(child: subprocess.Popen[str]) -> None:
     """End the child's whole session, if any of it is left, and collect it."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from pipeline.data import Limits, ReadOptions, read
+from pipeline.data import Limits, ReadOptions, read, spare
 from pipeline.data.reader import in_box
 from pipeline.errors import FileRefused, Unreadable
 
@@ -121,3 +121,16 @@ def test_nothing_is_left_behind(tmp_path, table, monkeypatch):
     with pytest.raises(FileRefused):
         in_box(table, types=True, on_start=lambda pid: os.kill(pid, signal.SIGKILL))
     assert list((tmp_path / "temp").iterdir()) == []
+
+
+def test_a_box_that_waits_reads_one_file_and_a_dead_one_is_replaced(table):
+    spare.get_ready()
+    spare.get_ready()
+    (waiting,) = spare._waiting
+    pids = []
+    assert len(in_box(table, types=True, on_start=pids.append)[0]) == 100
+    assert pids == [waiting.pid] and waiting.returncode == 0 and not spare._waiting
+    spare.get_ready()
+    spare._waiting[0].kill()
+    spare._waiting[0].wait()
+    assert len(in_box(table, types=True, on_start=pids.append)[0]) == 100

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from pipeline.data import database
+from pipeline.data import Limits, database
 from pipeline.errors import FileRefused, UnknownName, Unreadable
 from tests.data.here import load
 
@@ -48,3 +48,12 @@ def test_only_allowed_sources_are_asked_and_no_url_is_told(shop, monkeypatch):
     assert "nowhere" in str(caught.value) and str(shop) not in str(caught.value)
     monkeypatch.delenv(database.VARIABLE)
     assert database.sources() == ()
+
+
+def test_a_query_without_end_is_stopped_in_its_box_and_leaves_nothing(shop):
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(FileRefused, match="more than 2 seconds"):
+        database.fetch("shop", endless, shop / "rows.parquet", Limits(wall_seconds=2))
+    with pytest.raises(FileRefused, match="memory"):
+        database.fetch("shop", "SELECT randomblob(900000000)", shop / "rows.parquet", Limits(memory_bytes=500_000_000))
+    assert not (shop / "rows.parquet").exists()
