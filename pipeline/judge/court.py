@@ -98,7 +98,7 @@ def _traced(subject: Subject, strengths: dict[str, Strength]) -> dict[str, list[
     for name in subject.features:
         found[name] = [*exhibits.copies(subject, name), *exhibits.gaps(subject, name, empty_with), *exhibits.identifier(subject, name, strengths[name])]
         if worst(found[name]) != "guilty":
-            found[name] += exhibits.group_statistic(subject, name, groupings)
+            found[name] += [*exhibits.group_statistic(subject, name, groupings), *exhibits.shared_identifier(subject, name)]
     return found
 
 

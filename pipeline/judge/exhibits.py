@@ -21,12 +21,16 @@ from pipeline.quality.subject import Subject, percent
 
 Guilt = Literal["clean", "suspicious", "guilty"]
 ORDER: tuple[Guilt, ...] = ("clean", "suspicious", "guilty")
+FEWEST = 20  # rows that a copy is told by
+SURELY = 6  # one in ten to that power is no chance
 FEW_LEVELS = 50
 SURE, DOUBTFUL = 0.97, 0.7  # of what is written down per class: 1 is always, 0 is as often as by chance
 SURE_GAPS, DOUBTFUL_GAPS = 0.9, 0.5
 SAME_ROWS = 0.9  # gaps that come with the gaps of so many other columns belong to the row
 BLOCK = 3
 MOST_ALIKE = 0.75  # of the rows in one level: few exceptions follow the class easily
+ALIKE = 0.9  # of rows that share a code, beyond chance
+MOST_SHARING = 20  # rows of a code: with more of them it is a category, which may well decide
 PERFECT, ALMOST = 0.02, 0.08  # what a column alone leaves open
 FAR_BELOW = 0.03
 
@@ -59,7 +63,7 @@ def copies(subject: Subject, name: str) -> Iterator[Exhibit]:
     """The target again: under other names, in its own numbers with errors, or in coarser steps."""
     rows = known_rows(subject)
     rows = rows[~subject.missing(name)[rows]]
-    if len(rows) < 30:
+    if len(rows) < FEWEST:
         return
     if subject.task == "regression":
         yield from _same_order(subject, name, rows)
@@ -84,15 +88,21 @@ def _levels(subject: Subject, name: str, rows: np.ndarray) -> Iterator[Exhibit]:
     if sole:
         follows = max(follows, (kept - 1 / len(table)) / (1 - 1 / len(table)))
     decided = table.max(axis=0).sum() / table.sum()
-    base = table.sum(axis=1).max() / table.sum()
     facts = {"levels": levels, "follows": float(follows), "decided": float(decided)}
-    if decided == 1 and base < 1:
+    if decided == 1 and _arrangements(table.sum(axis=1)) >= SURELY:
         yield Exhibit("copy", "guilty", f"Its {levels} levels decide {subject.target!r} without a single exception.", facts)
     elif sole and follows >= DOUBTFUL:
         verdict: Guilt = "guilty" if follows >= SURE else "suspicious"
         yield Exhibit("copy", verdict, f"It has one level for each class of {subject.target!r}, and {percent(kept)} of a class have theirs.", facts)
     elif levels < kinds and _each_has_one(table):
         yield Exhibit("copy", "guilty", f"Every class of {subject.target!r} has only one of its {levels} levels: it is made from the class.", facts)
+
+
+def _arrangements(counts: np.ndarray) -> float:
+    """In how many ways rows of so many classes can be arranged, as a power of ten: the chance of finding them sorted."""
+    from scipy.special import gammaln
+
+    return float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum()) / np.log(10)
 
 
 def _each_has_one(table: np.ndarray) -> bool:
@@ -318,7 +328,8 @@ def _tells(value: np.ndarray) -> bool:
 
 def _equal(x: np.ndarray, value: np.ndarray, exact: bool) -> bool:
     """The same numbers, or, among many groups, on one straight line (a share as a percentage, a rounded mean)."""
-    if np.isclose(x, value, rtol=1e-5, atol=1e-9).mean() >= 0.95:
+    same, common = np.isclose(x, value, rtol=1e-5, atol=1e-9), value == np.median(value)
+    if same.mean() >= 0.95 and (~common).sum() >= 10 and same[~common].mean() >= 0.95:  # that both are mostly 0 says nothing
         return True
     if exact or np.std(value) == 0 or len(np.unique(value)) < 6:
         return False
@@ -341,6 +352,43 @@ def _fits_too_well(x: np.ndarray, mean: np.ndarray, size: np.ndarray, y: np.ndar
     off = float((size * (mean - level - slope * x) ** 2).sum() / within)
     between = float((size * (mean - np.average(mean, weights=size)) ** 2).sum() / within)
     return slope > 0 and off < 0.25 * (groups - 2) and gammainc((groups - 2) / 2, off / 2) < 1e-6 and off < 0.2 * between
+
+
+# --- identifiers that several rows share -------------------------------------------------------------------------------
+
+
+def shared_identifier(subject: Subject, name: str) -> Iterator[Exhibit]:
+    """Codes that a few rows share each, all of them with the same answer: whoever knows one row of a code knows the others."""
+    number = not subject.is_text(name)
+    if number and not pd.api.types.is_integer_dtype(subject.table[name]):
+        return
+    rows = known_rows(subject)
+    rows = rows[~subject.missing(name)[rows]]
+    codes = pd.factorize(subject.table[name].iloc[rows], sort=number)[0] if number else pd.factorize(subject.codes(name)[0][rows])[0]
+    size = np.bincount(codes) if len(codes) else np.zeros(0, int)
+    if len(size) < FEWEST or len(rows) > MOST_SHARING * len(size) or (size[codes] >= 2).mean() < 0.5:
+        return
+    same = _agreement(subject, rows, codes)
+    if same < ALIKE or (number and _agreement(subject, rows, codes // 2) > 0.5 * (1 + same)):
+        return  # of an amount, neighbouring numbers agree as well as equal ones
+    words = f"Its {len(size):,} codes stand in {len(rows) / len(size):.1f} rows each, which have the same {subject.target!r} (by {percent(same)} beyond chance): it "
+    yield Exhibit("shared", "suspicious", words + "gives the answer away wherever a code is on both sides of a split; split by it.", {"agree": same})
+
+
+def _agreement(subject: Subject, rows: np.ndarray, codes: np.ndarray) -> float:
+    """How much more alike the target is in rows of one code than in any: kappa of classes, intraclass correlation of the ranks of numbers."""
+    size = np.bincount(codes)
+    if subject.task == "regression":
+        y = pd.Series(subject.numbers(subject.target)[rows]).rank().to_numpy()
+        mean = np.bincount(codes, weights=y) / np.maximum(size, 1)
+        within = ((y - mean[codes]) ** 2).sum() / max(1, len(y) - (size > 0).sum())
+        return float(1 - within / max(y.var(), 1e-12))
+    y = subject.codes(subject.target)[0][rows]
+    pair = pd.factorize(codes * (np.int64(y.max()) + 1) + y)[0]
+    several = size[codes] >= 2
+    alike = ((np.bincount(pair)[pair] - 1) / np.maximum(size[codes] - 1, 1))[several].mean()
+    chance = float(((np.bincount(y) / len(y)) ** 2).sum())
+    return float((alike - chance) / (1 - chance)) if chance < 1 else 0.0
 
 
 # --- numbers that count the rows ---------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def leakage(subject: Subject, params: dict) -> Verdict:
         return not_applicable(why_not)
     scores, used = _scores(subject, truth, params["rows"])
     measure = "R2" if subject.task == "regression" else "ROC AUC"
-    hit = sorted((name for name in scores if scores[name] >= params["warn"]), key=lambda name: -scores[name])
+    hit = _hit(scores, params)
     best_first = dict(sorted(scores.items(), key=lambda item: -item[1])[:50])
     evidence = {"measure": measure, "scores": best_first, "rows_used": used, "folds": FOLDS}
     if not hit:
@@ -48,6 +48,13 @@ def leakage(subject: Subject, params: dict) -> Verdict:
         _words(subject, hit, scores, measure, used), "error" if sure else "warning", tuple(hit), None, evidence, (leave_out("DQ012", sure or hit),),
         safe=bool(sure) and min(scores[name] for name in sure) >= CERTAIN,
     )  # fmt: skip
+
+
+def _hit(scores: dict[str, float], params: dict) -> list[str]:
+    """The best columns first. One that is not sure leaves at most half of what the best honest one leaves open: strong among strong is no leak."""
+    left = 1 - max((score for score in scores.values() if score < params["warn"]), default=0.0)
+    found = (name for name, score in scores.items() if score >= params["error"] or (score >= params["warn"] and 1 - score <= left / 2))
+    return sorted(found, key=lambda name: -scores[name])
 
 
 def _words(subject: Subject, hit: list[str], scores: dict[str, float], measure: str, used: int) -> str:

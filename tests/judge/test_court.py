@@ -17,7 +17,7 @@ TASKS = ("binary", "multiclass", "regression")
 
 
 def honest(task: str) -> pd.DataFrame:
-    """A strong column, its like, noise, a category that matters, gaps by chance, dates, and a number for every row."""
+    """A strong column, its like, noise, a category that matters, gaps by chance, dates, a number for every row, and two that are mostly 0."""
     rng = np.random.default_rng(7)
     a, shop = rng.normal(size=ROWS), rng.integers(0, 25, ROWS)
     signal = 2.2 * a + 0.4 * rng.normal(size=25)[shop] + rng.logistic(scale=0.6, size=ROWS)
@@ -26,9 +26,10 @@ def honest(task: str) -> pd.DataFrame:
         "multiclass": np.array(["low", "mid", "high"])[np.digitize(signal, [-1.5, 1.5])],
         "regression": np.round(np.exp(signal / 2) * 100, 2),
     }
+    seldom = {f"seldom {i}": rng.integers(1, 9, ROWS) * (rng.random(ROWS) < 0.03) for i in (1, 2)}
     return pd.DataFrame(
         {
-            "number": rng.permutation(ROWS) + 5_000, "strong": np.round(a, 3), "like it": np.round(a + rng.normal(scale=0.4, size=ROWS), 3),
+            **seldom, "number": rng.permutation(ROWS) + 5_000, "strong": np.round(a, 3), "like it": np.round(a + rng.normal(scale=0.4, size=ROWS), 3),
             "noise": np.where(rng.random(ROWS) < 0.1, np.nan, rng.normal(size=ROWS)), "shop": [f"shop {s}" for s in shop],
             "day": pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 300, ROWS), unit="D"), "target": target[task],
         }
@@ -66,6 +67,11 @@ def group_mean(frame: pd.DataFrame) -> pd.Series:
     return value.groupby(frame["shop"]).transform("mean")
 
 
+def customers(y: pd.Series) -> list[str]:
+    """Four neighbours in order of the target have one code."""
+    return [f"U{n * 613 % 9973}" for n in (ranked(y) - 1) // 4]
+
+
 LEAKS = {
     "copy": lambda f: f["target"],
     "recoded": lambda f: recoded(f["target"]),
@@ -74,6 +80,7 @@ LEAKS = {
     "gaps": lambda f: pd.Series(np.random.default_rng(2).normal(size=ROWS)).where(happened(f["target"]) ^ (np.random.default_rng(3).random(ROWS) < 0.04)),
     "group": group_mean,
     "numbers": lambda f: ranked(f["target"]) + 70_000,
+    "customers": lambda f: customers(f["target"]),
     "codes": lambda f: [f"K-{n}" for n in ranked(f["target"])],
 }
 
@@ -99,6 +106,15 @@ def test_rows_that_are_there_twice_and_a_sorted_table_are_told_of_the_table(task
     frame = honest(task).drop(columns="number")
     again = pd.concat([frame, frame.iloc[:100]]).sort_values("target", ignore_index=True)
     assert {exhibit.kind for exhibit in heard(again).table} == {"twins", "order"}
+
+
+def test_rows_that_are_there_again_with_small_errors_are_told_of_the_table():
+    rng = np.random.default_rng(4)
+    frame = honest("binary")[["strong", "like it", "noise", "target"]].assign(other=rng.normal(size=ROWS), third=rng.normal(size=ROWS))
+    again = frame.iloc[:90].copy()
+    again[["strong", "like it", "other", "third"]] += rng.normal(scale=0.01, size=(90, 4))
+    assert {exhibit.kind for exhibit in heard(pd.concat([frame, again], ignore_index=True)).table} == {"twins"}
+    assert heard(frame).table == ()
 
 
 def test_what_a_person_says_is_known_afterwards_is_guilty():
