@@ -371,8 +371,11 @@ def shared_identifier(subject: Subject, name: str) -> Iterator[Exhibit]:
     same = _agreement(subject, rows, codes)
     if same < ALIKE or (number and _agreement(subject, rows, codes // 2) > 0.5 * (1 + same)):
         return  # of an amount, neighbouring numbers agree as well as equal ones
-    words = f"Its {len(size):,} codes stand in {len(rows) / len(size):.1f} rows each, which have the same {subject.target!r} (by {percent(same)} beyond chance): it "
-    yield Exhibit("shared", "suspicious", words + "gives the answer away wherever a code is on both sides of a split; split by it.", {"agree": same})
+    words = (
+        f"Its {len(size):,} codes stand in {len(rows) / len(size):.1f} rows each, which have the same {subject.target!r} (by {percent(same)} "
+        "beyond chance): it gives the answer away wherever a code is on both sides of a split; split by it."
+    )
+    yield Exhibit("shared", "suspicious", words, {"agree": same})
 
 
 def _agreement(subject: Subject, rows: np.ndarray, codes: np.ndarray) -> float:
