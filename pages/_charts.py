@@ -16,6 +16,7 @@ import streamlit as st
 # Streamlit replaces these by the palette of the theme that the reader has, light or dark (see its Plotly theme).
 FIRST, SECOND, BACKGROUND = "#000001", "#000002", "#000038"
 SCALE = [[i / 6, f"#0000{14 + i}"] for i in range(7)]  # the sequential palette without its faintest steps
+FROM_NOTHING = [[i / 9, f"#0000{11 + i}"] for i in range(10)]  # all of it: the least is next to the background
 BASELINE = "#8C94A6"  # grey in both themes: a guess, a diagonal, a reference
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 COMPACT, NORMAL = 260, 360
@@ -361,7 +362,8 @@ def flow(places: dict[str, str], links: dict[tuple[str, str], int]) -> go.Figure
         )
     )  # fmt: skip
     fig = style(fig, height=min(720, 220 + 26 * len(places)))
-    return fig.update_layout(font={"size": 13}, margin={"l": 8, "r": 8, "t": 12, "b": 12})
+    readable = {"size": 13, "color": "#E6EAF2" if st.context.theme.type == "dark" else "#1B2333", "shadow": "none"}
+    return fig.update_traces(textfont=readable).update_layout(margin={"l": 8, "r": 8, "t": 12, "b": 12})
 
 
 def _by_class(points: Sequence[Row]) -> list[tuple[str, list[Row]]]:

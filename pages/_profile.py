@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline import Portrait
     from pipeline.store import Dataset
 
+BESIDE = 16  # columns up to which the heatmap leaves room for the pair beside it
 MEASURES = "Numbers with numbers: Pearson's r. Levels with levels: Cramér's V. Levels with numbers: the correlation ratio."
 
 
@@ -39,18 +40,21 @@ def relations(portrait: Portrait) -> None:
     for key, name in (("pair_one", first["one"]), ("pair_other", first["other"])):
         if st.session_state.get(key) not in names:
             st.session_state[key] = name
-    left, right = st.columns([7, 5])
+    wide = len(names) > BESIDE
+    left, right = (st.container(), st.container()) if wide else st.columns([7, 5])
     with left:
         st.plotly_chart(heatmap(names, found["strength"]), key="relations", on_select=lambda: _clicked(names), config=_charts.CONFIG,
                         alt=f"The strength of the relation of each pair of {len(names)} columns")  # fmt: skip
         said = f" {len(found['left_out']):,} columns are not shown: identifiers, free text, and what is beyond 40." if found["left_out"] else ""
         st.caption(MEASURES + looked_at(portrait) + said)
-    with right, st.container(border=True):
+    pair, rest = right.columns([6, 6]) if wide else (right, st.container())
+    with pair, st.container(border=True):
         with st.container(horizontal=True):
             st.selectbox("Column", names, key="pair_one")
             st.selectbox("With", names, key="pair_other")
         _pair(portrait, st.session_state["pair_one"], st.session_state["pair_other"])
-    _strongest(portrait)
+    with rest:
+        _strongest(portrait)
 
 
 def _clicked(names: Sequence[str]) -> None:
@@ -90,14 +94,14 @@ def heatmap(names: Sequence[str], strength: Sequence[Sequence[float | None]]) ->
     size = [[None if v is None else abs(v) for v in line] for line in strength]
     hover = "%{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>"
     said = [[shown[i], shown[j], "nothing to measure" if strength[i][j] is None else f"{strength[i][j]:.3f}"] for i in places for j in places]
-    fig = go.Figure(go.Heatmap(z=size, x=places, y=places, zmin=0, zmax=1, colorscale=_charts.SCALE, xgap=1, ygap=1, hoverinfo="skip",
+    fig = go.Figure(go.Heatmap(z=size, x=places, y=places, zmin=0, zmax=1, colorscale=_charts.FROM_NOTHING, xgap=1, ygap=1, hoverinfo="skip",
                                colorbar={"thickness": 10, "title": {"text": "Strength"}}))  # fmt: skip
     unseen = {"opacity": 0, "size": max(8, 420 // n), "symbol": "square"}
     fig.add_scatter(x=places * n, y=[i for i in places for _ in places], mode="markers", marker=unseen, customdata=said, hovertemplate=hover,
                     selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}}, showlegend=False)  # fmt: skip
     ticks = {"tickmode": "array", "tickvals": places, "ticktext": shown, "showgrid": False}
-    fig.update_xaxes(**ticks, range=[-0.5, n - 0.5], tickangle=-45)
-    fig.update_yaxes(**ticks, range=[n - 0.5, -0.5])
+    fig.update_xaxes(**ticks, range=[-0.5, n - 0.5], tickangle=-45 if n <= BESIDE else -90, tickfont={"size": 11})
+    fig.update_yaxes(**ticks, range=[n - 0.5, -0.5], tickfont={"size": 11})
     return _charts.style(fig, height=max(280, 18 * n + 150)).update_layout(clickmode="event+select")
 
 
