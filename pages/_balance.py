@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pipeline import Plan
 
 
+EVEN = "Every row counts the same."
+
+
 def controls(at: _ui.Current) -> dict[str, Any]:
     """Draw the choice and the form of its parameters; the balance as the plan has it."""
     plan, methods = at.plan, {e.name: e for e in entries("balance", at.plan.task)}
@@ -23,7 +26,8 @@ def controls(at: _ui.Current) -> dict[str, Any]:
     with right:
         given = _ui.form_for(methods[chosen], f"balance_{chosen}", plan.balance.params if chosen == now else {})
         column = _column(at) if methods[chosen].facts.reads_column else None
-    st.caption(f"{_ui.md(methods[chosen].help)} Done with the training rows of each fold alone." if chosen != "none" else _ui.md(methods[chosen].help))
+    help = EVEN if chosen == "none" and plan.task == "regression" else methods[chosen].help
+    st.caption(_ui.md(help) + (" Done with the training rows of each fold alone." if chosen != "none" else ""))
     params = {p.name: given[p.name] for p in methods[chosen].params if given[p.name] != p.default}
     return {"method": chosen, "params": params, "column": column}
 

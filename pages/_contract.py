@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pipeline.store import Dataset
 
 MOST_SHOWN = 200
+USUAL = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d %b %Y")
+TYPES = {"int": "whole number", "float": "number", "bool": "yes or no", "datetime": "date", "str": "text"}
 
 
 def banner(dataset: Dataset) -> None:
@@ -67,14 +69,16 @@ def _broken(dataset: Dataset) -> None:
 
 def _editor(contract: Contract, state: str) -> list[dict[str, Any]]:
     """The terms as a table; a row for each column, in their order."""
-    kinds = {column.name: column.dtype for column in contract.reads.columns}
-    rows = [{"column": t.column, "type": kinds[t.column], "there": t.there, "may_be_missing": t.may_be_missing, "low": t.low, "high": t.high,
-             "first": t.first, "last": t.last, "allowed": list(t.allowed), "unique": t.unique, "date_format": t.date_format}
-            for t in contract.terms]  # fmt: skip
+    kinds = {column.name: TYPES[column.dtype] for column in contract.reads.columns}
+    written = {_ui.dated(kept): kept for kept in (*USUAL, *(t.date_format for t in contract.terms)) if kept}
+    rows = [{"column": t.column, "type": kinds[t.column], "date_format": _ui.dated(t.date_format) or None, "there": t.there,
+             "may_be_missing": t.may_be_missing, "low": t.low, "high": t.high, "first": t.first, "last": t.last, "allowed": list(t.allowed),
+             "unique": t.unique} for t in contract.terms]  # fmt: skip
     config = st.column_config
     columns = {
         "column": config.TextColumn("Column", disabled=True, pinned=True),
         "type": config.TextColumn("Type", disabled=True),
+        "date_format": config.SelectboxColumn("Dates as", options=list(written), help="Dates only: how a file writes them. None means any way."),
         "there": config.CheckboxColumn("Must be there"),
         "may_be_missing": config.CheckboxColumn("May be missing"),
         "low": config.NumberColumn("Lowest", help="Numbers only."),
@@ -83,11 +87,11 @@ def _editor(contract: Contract, state: str) -> list[dict[str, Any]]:
         "last": config.TextColumn("Last day", help="Dates only, as 2024-12-31."),
         "allowed": config.ListColumn("Allowed values", help="Words only; none means any."),
         "unique": config.CheckboxColumn("Unique"),
-        "date_format": config.TextColumn("Date format", disabled=True, help="How dates are written in the file."),
     }
     made = st.data_editor(rows, column_config=columns, hide_index=True, key=f"contract_{state}", height=_ui.height(len(rows), 12), num_rows="fixed",
                           width="stretch")  # fmt: skip
-    return [{name: None if value != value else value for name, value in row.items() if name != "type"} for row in made]
+    said = [{name: None if value != value else value for name, value in row.items() if name != "type"} for row in made]
+    return [{**row, "date_format": written.get(row["date_format"])} for row in said]
 
 
 def _keep(dataset: Dataset, contract: Contract, rows: list[dict[str, Any]]) -> None:

@@ -99,7 +99,8 @@ def _beside(at: _ui.Current, suspect: dict[str, Any]) -> None:
     target, names = at.plan.target, [name for name in at.plan.features if name in rows]
     what = ["This row", *(f"Nearest {i + 1}" for i in range(len(suspect["nearest"])))]
     told = pd.DataFrame({" ": what, target: [str(at.dataset.schema[target].label(v)) for v in rows[target]]}, index=rows.index)
-    st.dataframe(pd.concat([told, rows[names]], axis=1), key="doctor_rows", hide_index=True, height="content", alt="The row and its nearest rows")
+    st.dataframe(pd.concat([told, rows[names]], axis=1), key="doctor_rows", hide_index=True, column_config=_ui.days(rows), height="content",
+                 alt="The row and its nearest rows")  # fmt: skip
 
 
 def _answer(at: _ui.Current, run: Run, suspect: dict[str, Any], classes: list[str]) -> None:
@@ -147,5 +148,5 @@ def _version(at: _ui.Current, changes: dict[int, Any]) -> Any:
     """The dataset with these labels as its next version, with the draft as it is."""
     edit = Edit(kind="set", column=at.plan.target, rows=tuple(changes), values=tuple(map(str, changes.values())))
     added = _ui.store().edit_dataset(at.dataset.id, [edit])
-    _ui.store().save_draft(added.id, at.plan.model_copy(update={"dataset": added.id}))
+    _ui.carry(at.plan, added)
     return added

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from pages import _ui
-from pipeline import masked, preview_fix
+from pipeline import entry, masked, preview_fix
 
 if TYPE_CHECKING:
     from pipeline import Plan, Report
@@ -50,8 +51,11 @@ def check_list(report: Report, plan: Plan | None) -> Any:
         rows = f" :gray[{_many(by_code[code].rows, 'row')}]" if by_code[code].rows else ""
         return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
 
+    if st.session_state.get("check") not in by_code or st.session_state.get("check_target") != report.target:
+        st.session_state["check"] = findings[0].code
+    st.session_state["check"], st.session_state["check_target"] = st.session_state["check"], report.target  # drawn even where its line has changed
     code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
-    return by_code[code or findings[0].code]
+    return by_code[code]
 
 
 def preview(dataset: Dataset, plan: Plan, fix: Any) -> None:
@@ -80,6 +84,32 @@ def _preview(_dataset: Dataset, dataset_id: str, _plan: Plan, _fix: Any, key: st
     return preview_fix(_dataset.table(), _dataset.schema, _fix, _plan)
 
 
+def evidence(finding: Any, names: Collection[str]) -> None:
+    """The numbers behind a finding: what is per column or per value as tables, the rest as one line each. `names` are of columns."""
+    titles = {param.name: param.title for param in entry("check", finding.code).params}
+    seen = {name if name in names else name.replace("_", " ").capitalize(): value for name, value in finding.evidence.items()}
+    seen["Settings"] = {titles.get(name, name): value for name, value in seen.pop("Thresholds", {}).items()}
+    for title in [title for title, value in seen.items() if isinstance(value, dict) and value and value.keys() <= set(names)]:
+        seen |= seen.pop(title) if all(isinstance(v, dict) for v in seen[title].values()) else {}
+    tables: dict[tuple, dict[str, dict]] = {}
+    lines = []
+    for title, value in seen.items():
+        if title != "Settings" and isinstance(value, dict) and value and not any(isinstance(v, (dict, list)) for v in value.values()):
+            tables.setdefault(tuple(value), {})[title] = value
+        elif value not in (None, [], {}):
+            lines.append(f":gray[{_ui.md(title)}] {_ui.md(_ui.spelled(value))}")
+    for number, (inner, columns) in enumerate(tables.items()):
+        if set(columns) <= set(names):  # a row for each column of the data
+            table = {"Column": list(columns), **{name.replace("_", " ").capitalize(): [v[name] for v in columns.values()] for name in inner}}
+        else:
+            table = {"Name": list(inner), **{title: list(values.values()) for title, values in columns.items()}}
+        shares = {title: st.column_config.NumberColumn(format="percent") for title in table if "share" in title.lower() and title not in names}
+        rows = len(next(iter(table.values())))
+        st.dataframe(table, key=f"evidence_{number}", hide_index=True, column_config=shares, height=_ui.height(rows, 6), alt="The numbers behind this")
+    if lines:
+        st.caption("  \n".join(lines))
+
+
 def examples(dataset: Dataset, report: Report, finding: Any) -> None:
     """Some of the affected rows; those of all findings are read together, once."""
     if not finding.examples:
@@ -89,5 +119,5 @@ def examples(dataset: Dataset, report: Report, finding: Any) -> None:
     for name in first if finding.private else ():
         rows[name] = rows[name].map(lambda value: masked(str(value)), na_action="ignore").astype("str")
     st.caption(f"{len(rows):,} of {finding.rows:,} affected rows")
-    st.dataframe(rows[[*first, *(name for name in rows if name not in first)]], key="examples", height=_ui.height(len(rows), 8),
+    st.dataframe(rows[[*first, *(name for name in rows if name not in first)]], key="examples", column_config=_ui.days(rows), height=_ui.height(len(rows), 8),
                  alt="Rows that are affected")  # fmt: skip

@@ -191,24 +191,32 @@ def _found(table: pd.DataFrame, schema: Schema, report: ImportReport) -> None:
     else:
         count = len(report.problems)
         st.warning(f"Please check: {count:,} thing{'s' if count != 1 else ''} had to be guessed or mended.", icon=":material/warning:")
-        rows = [{"Line": f"{problem.line:,}" if problem.line else "", "Kind": problem.kind, "What": problem.message} for problem in report.problems]
-        st.dataframe(rows, hide_index=True, key="import_problems", height=_ui.height(len(rows), 5), alt="What was guessed or mended")
+        noticed(report, 5)
     left, right = st.columns([5, 7])
     with left:
         _columns(schema)
     with right:
-        st.dataframe(table.head(ROWS), key="import_rows", height=_ui.height(ROWS, 11), alt="The first rows as they would be imported")
-        st.caption(f"The first rows of {report.rows:,} that were looked at")
+        st.dataframe(table.head(ROWS), key="import_rows", column_config=_ui.days(table), height=_ui.height(ROWS, 11),
+                     alt="The first rows as they would be imported")  # fmt: skip
+        more = "" if report.format not in ("csv", "jsonl") else " The file is read to its end when it is imported."
+        st.caption(f"The first {min(ROWS, len(table)):,} of {report.rows:,} rows that were looked at.{more}")
+
+
+def noticed(report: ImportReport, most: int) -> None:
+    """Each thing that was guessed or mended, with its line where it has one."""
+    rows = [{"Line": f"{seen.line:,}" if seen.line else "", "Kind": seen.kind.replace("_", " ").capitalize(), "What": seen.message} for seen in report.problems]
+    config = {"Line": st.column_config.TextColumn(width="small"), "Kind": st.column_config.TextColumn(width="small")}
+    st.dataframe(rows, hide_index=True, key="noticed", column_config=config, height=_ui.height(len(rows), most), alt="What was guessed or mended")
 
 
 def _columns(schema: Schema) -> None:
     said = st.session_state.get("read_kinds_said", {})
     rows = pd.DataFrame({
         "Column": schema.names, "Read as": [KINDS[said[name]] if name in said else AS_FOUND for name in schema.names],
-        "Found": [" ".join(filter(None, (c.kind, c.unit, c.date_format if c.date_format != "ISO8601" else ""))) for c in schema.columns],
+        "Found": [" ".join(filter(None, (c.kind, c.unit, _ui.dated(c.date_format)))) for c in schema.columns],
     })  # fmt: skip
     config = {"Read as": st.column_config.SelectboxColumn(options=[AS_FOUND, *KINDS.values()], required=True),
-              "Column": st.column_config.TextColumn(width="medium")}  # fmt: skip
+              "Found": st.column_config.TextColumn(width="medium")}  # fmt: skip
 
     def changed() -> None:
         words = {word: kind for kind, word in KINDS.items()}

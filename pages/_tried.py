@@ -136,7 +136,7 @@ def _both_ends(shown: Act | Trace, made: Trace, which: str, place: int | None) -
         st.caption("No column takes part in it." if which == "Before" else "No column is left.")
         return
     alt = f"The first rows {which.lower()} {'the recipe' if place is None else 'this step'}"
-    st.dataframe(table, key=f"rows_{which}_{place}", height=_ui.height(len(table), SHOWN_ROWS), alt=alt)
+    st.dataframe(table, key=f"rows_{which}_{place}", column_config=_ui.days(table), height=_ui.height(len(table), SHOWN_ROWS), alt=alt)
     most = f" The first {table.shape[1]:,} of {total:,} columns are shown." if table.shape[1] < total else ""
     st.caption(f"Fitted on the first {made.rows:,} rows, for show only.{most}")
 

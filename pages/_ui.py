@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pipeline import Plan, Store, TrainyardError, entries
+from pipeline import Plan, Store, TrainyardError, acquit, entries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,12 +217,13 @@ def failure(error: TrainyardError) -> None:
         st.error(f"{md(error)}{hint}", icon=":material/error:")
 
 
-def show_problems(problems: Sequence) -> None:
-    """Every reason why a plan cannot run: message, hint, and a link to the page that mends it."""
+def show_problems(problems: Sequence, here: str = "") -> None:
+    """Every reason why a plan cannot run: message, hint, and a link to the page that mends it, unless that is `here`."""
     for number, problem in enumerate(problems):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"problem_{number}"):
             st.markdown(f":red[:material/error:] {md(problem.message)} :gray[{md(problem.hint)}]", width="stretch")
-            link(f"pages/{problem.page}.py", f"Open {problem.page.title()}", icon=":material/arrow_forward:")
+            if problem.page != here:
+                link(f"pages/{problem.page}.py", f"Open {problem.page.title()}", icon=":material/arrow_forward:")
 
 
 @contextmanager
@@ -263,22 +264,23 @@ def height(rows: int, most: int) -> int | str:
     return "content" if rows <= most else TABLE_ROW * (most + 1) + 3
 
 
-def evidence(seen: Mapping[str, Any]) -> None:
-    """The numbers behind a finding: what is per column or per value as tables, the rest as one line each."""
-    tables: dict[tuple, dict[str, dict]] = {}
-    lines = []
-    for name, value in seen.items():
-        title = name.replace("_", " ").capitalize()
-        if name != "thresholds" and isinstance(value, dict) and value and not any(isinstance(v, (dict, list)) for v in value.values()):
-            tables.setdefault(tuple(value), {})[title] = value
-        elif value not in (None, [], {}):
-            lines.append(f":gray[{md(title)}] {md(spelled(value))}")
-    if lines:
-        st.caption("  \n".join(lines))
-    for number, (names, columns) in enumerate(tables.items()):
-        table = {"Name": list(names), **{title: list(values.values()) for title, values in columns.items()}}
-        shares = {title: st.column_config.NumberColumn(format="percent") for title in columns if "share" in title.lower()}
-        st.dataframe(table, key=f"evidence_{number}", hide_index=True, column_config=shares, height=height(len(names), 6), alt="The numbers behind this")
+def share(part: float) -> str:
+    """A share in percent; a little is never nothing."""
+    return f"{part:.1%}" if part == 0 or part >= 0.0005 else "below 0.1%"
+
+
+_STAMPS = {"%d": "DD", "%m": "MM", "%Y": "YYYY", "%y": "YY", "%H": "hh", "%I": "hh", "%M": "mm", "%S": "ss", "%f": "…", "%b": "Mon", "%B": "Month", "%p": "AM"}
+
+
+def dated(written: str | None) -> str:
+    """How dates are written, for a person: `%d.%m.%Y|ISO8601` is DD.MM.YYYY or YYYY-MM-DD."""
+    return re.sub("%.", lambda found: _STAMPS.get(found[0], found[0]), (written or "").replace("ISO8601", "%Y-%m-%d").replace("|", " or "))
+
+
+def days(table: pd.DataFrame) -> dict[str, Any]:
+    """How to draw the columns of dates of a table that have no time of day: without one. For `column_config`."""
+    dates = table.select_dtypes("datetime")
+    return {name: st.column_config.DateColumn() for name in dates if (dates[name].dropna().dt.normalize() == dates[name].dropna()).all()}
 
 
 def spelled(value: Any, most: int = 200) -> str:
@@ -288,7 +290,7 @@ def spelled(value: Any, most: int = 200) -> str:
     elif isinstance(value, float):
         said = f"{value:,.4g}"
     elif isinstance(value, Mapping):
-        said = ", ".join(f"{name.replace('_', ' ')}: {spelled(item)}" for name, item in value.items())
+        said = ", ".join(f"{name}: {spelled(item)}" for name, item in value.items())
     elif isinstance(value, (list, tuple)):
         said = ", ".join(spelled(item) for item in value)
     else:
@@ -450,11 +452,28 @@ def stem(file_name: str) -> str:
 
 
 def retarget(found: Dataset, target: str, plan: Plan | None, task: str | None = None) -> Plan:
-    """A draft for another target or task. Recipe, split, budget and the fixes that still make sense are kept."""
+    """A draft for another target or task. Recipe, split, budget and the fixes that still make sense are kept.
+
+    What was said and found about the old target is not: when a value is known, what gave it away.
+    """
     fresh = Plan.draft(found.schema, target, dataset=found.id, task=task)  # type: ignore[arg-type]
     if plan is None:
         return fresh
     kept = plan.model_dump(mode="json", include={"recipe", "split", "search", "seed"})
-    roles = {column.name: column for column in plan.columns}
-    columns = [roles.get(column.name, column).model_dump(mode="json") for column in fresh.columns]
-    return fresh.change(**kept, columns=columns).accept(fix for fix in plan.fixes if not fix.metric)
+    roles = {column.name: column.model_dump(mode="json") for column in plan.columns}
+    about_it: set[str] = set()
+    if target != plan.target:
+        plan, about_it = acquit(plan), {known.name for known in entries("check") if known.facts.needs_target}
+        roles = {name: {**role, "known": ""} for name, role in roles.items()}
+    columns = [roles.get(column.name) or column.model_dump(mode="json") for column in fresh.columns]
+    return fresh.change(**kept, columns=columns).accept(fix for fix in plan.fixes if not fix.metric and fix.code not in about_it)
+
+
+def carry(plan: Plan | None, to: Dataset) -> None:
+    """Give a version that was made of another the draft of that one, less the columns that it has no more; a draft of its own stays."""
+    if plan is None or plan.target not in to.schema or store().draft(to.id) is not None:
+        return
+    there = [column.model_dump(mode="json") for column in plan.columns if column.name in to.schema]
+    recipe = [{**step, "columns": [name for name in step["columns"] if name in to.schema]} if step.get("columns") else step
+              for step in plan.model_dump(mode="json")["recipe"]]  # fmt: skip
+    save(plan.change(dataset=to.id, columns=there, recipe=recipe))

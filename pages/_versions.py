@@ -115,4 +115,5 @@ def _edit(dataset: Dataset) -> None:
     if pressed:
         with _ui.shown():
             made = _ui.store().edit_dataset(dataset.id, [edit])
+            _ui.carry(_ui.store().draft(dataset.id), made)
             _ui.go("pages/data.py", dataset=made.id)

@@ -45,7 +45,8 @@ def versions(dataset) -> None:
 
 
 def preview(dataset, seen) -> None:
-    st.dataframe(seen.head.head(PREVIEW_ROWS), key="preview", height=_ui.height(PREVIEW_ROWS, 13), alt=f"The first rows of {dataset.name}")
+    st.dataframe(seen.head.head(PREVIEW_ROWS), key="preview", column_config=_ui.days(seen.head),
+                 height=_ui.height(PREVIEW_ROWS, 13), alt=f"The first rows of {dataset.name}")
     st.caption(f"The first {min(PREVIEW_ROWS, dataset.rows):,} of {dataset.rows:,} rows")
 
 
@@ -82,14 +83,13 @@ def report(dataset) -> None:
         st.dataframe(renamed, hide_index=True, key="renamed", width=720, height=_ui.height(len(renamed), 10), alt="Columns that had to be renamed")
     if found.problems:
         st.markdown("**Noticed while reading**")
-        rows = pd.DataFrame([{"Line": p.line, "Kind": p.kind, "What": p.message} for p in found.problems])
-        st.dataframe(rows, hide_index=True, key="problems", height=_ui.height(len(rows), 12), alt="What was noticed while reading the file")
+        _import.noticed(found, 12)
 
 
 def show(at) -> None:
     with _ui.shown():
         seen = _ui.seen(at.dataset, at.plan.target if at.plan else None)
-    _ui.cards([("Rows", f"{at.dataset.rows:,}"), ("Columns", f"{at.dataset.columns:,}"), ("Missing cells", f"{seen.missing:.1%}"),
+    _ui.cards([("Rows", f"{at.dataset.rows:,}"), ("Columns", f"{at.dataset.columns:,}"), ("Missing cells", _ui.share(seen.missing)),
                ("In memory", f"{seen.memory / 1e6:,.1f} MB")])  # fmt: skip
     drawers = {"Preview": lambda: preview(at.dataset, seen), "Columns": lambda: columns(at.dataset, seen, at.plan),
                "Relations": lambda: _profile.relations(seen.portrait), "Missing": lambda: _profile.gaps(seen.portrait),

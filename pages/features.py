@@ -125,7 +125,7 @@ if at.plan is None:
     choose_from_table(at)
 else:
     laid = _tried.laid(at)
-    _ui.show_problems(laid.problems)
+    _ui.show_problems(laid.problems, "features")
     editor(at, laid)
     _ui.next_step("Choose how models are judged, which are tried, and for how long.", "pages/models.py", "Choose models",
                   "Mend what is listed above first." if laid.problems else None)  # fmt: skip

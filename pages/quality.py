@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _costs, _court, _doctor, _findings, _ui
+from pages import _costs, _court, _doctor, _drift, _findings, _ui
 
 _ui.guard()
 
@@ -45,8 +45,10 @@ def detail(at, report: Report, finding) -> None:
     answer(at, finding)
     if finding.status == "found":
         _costs.section(at, finding)
-        _ui.evidence(finding.evidence)
+        _findings.evidence(finding, at.dataset.schema.names)
         _findings.examples(at.dataset, report, finding)
+    if finding.code == _drift.CODE:
+        _drift.section(at)
 
 
 def answer(at, finding) -> None:
@@ -90,11 +92,11 @@ def applied(plan: Plan | None) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.markdown("**Answers** :gray[they are part of the plan]")
         for number, fix in enumerate(plan.fixes):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f":green[:material/done_all:] {_ui.md(fix.title)} :gray[{fix.code}]", width="stretch")
-                if st.button("Undo", key=f"undo_{number}", icon=":material/undo:", type="tertiary"):
-                    _ui.save(plan.undo(fix.code, fix.title))
-                    st.rerun()
+            said, back = st.columns([7, 3], vertical_alignment="center")
+            said.markdown(f":green[:material/done_all:] {_ui.md(fix.title)} :gray[{fix.code}]")
+            if back.button("Undo", key=f"undo_{number}", icon=":material/undo:", type="tertiary"):
+                _ui.save(plan.undo(fix.code, fix.title))
+                st.rerun()
 
 
 def suggested(report: Report, plan: Plan | None) -> None:

@@ -36,6 +36,7 @@ _HOMES = {
     "check": "pipeline.quality",
     "compare": "pipeline.data",
     "devices": "pipeline.device",
+    "drift_against": "pipeline.quality",
     "ensure_worker": "pipeline.worker",
     "entries": "pipeline.catalog",
     "entry": "pipeline.catalog",

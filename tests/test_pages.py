@@ -181,10 +181,14 @@ def test_the_target_and_the_task_are_chosen_on_the_features_page(penguins, store
 
 def test_another_target_keeps_the_recipe(penguins, store):
     plan = drafted(store, penguins, "Species")
-    drafted(store, penguins, "Species", recipe=[{"step": "clip"}, *plan.model_dump(mode="json")["recipe"]])
+    columns = [{**column, "known": "after"} for column in plan.model_dump(mode="json")["columns"]]
+    fixes = [{"code": code, "title": code} for code in ("COURT", "DQ012", "DQ003")]
+    drafted(store, penguins, "Species", recipe=[{"step": "clip"}, *plan.model_dump(mode="json")["recipe"]], columns=columns, fixes=fixes)
     at = opened("features", dataset=penguins.id)
     at.selectbox(key="target").select("Sex").run()
-    assert store.draft(penguins.id).recipe[0].step == "clip"
+    kept = store.draft(penguins.id)
+    assert kept.recipe[0].step == "clip" and [fix.code for fix in kept.fixes] == ["DQ003"]
+    assert {column.known for column in kept.columns} == {""}, "when a value is known was said about the other target"
 
 
 def test_steps_are_switched_moved_and_removed(penguins, store):

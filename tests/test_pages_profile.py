@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import Edit
+from pipeline import Edit, Plan
 from tests.test_pages import home, home_with_penguins, opened, penguins, said, store  # noqa: F401 (fixtures)
 
 
@@ -23,6 +23,8 @@ def test_what_is_missing_and_the_report_are_there(penguins, store):  # noqa: F81
 
 
 def test_an_edit_makes_a_version_and_leads_back(penguins, store):  # noqa: F811
+    plan = Plan.draft(penguins.schema, "Species", dataset=penguins.id)
+    store.save_draft(penguins.id, plan)
     at = opened("data", dataset=penguins.id, tab="Versions")
     at.selectbox(key="edit_column").set_value("Sex")
     at.selectbox(key="edit_how").set_value("known").run()
@@ -30,6 +32,7 @@ def test_an_edit_makes_a_version_and_leads_back(penguins, store):  # noqa: F811
     made = store.datasets("penguins")[0]
     assert not at.exception and made.version == 2 and made.rows < penguins.rows
     assert made.lineage()["edits"] == [{"kind": "keep", "column": "Sex", "how": "known"}]
+    assert store.draft(made.id) == plan.model_copy(update={"dataset": made.id}), "the draft goes with it"
     assert "was made of version 1" in said(at) and at.selectbox(key="compare_with")
     at.button(key="undo_version").click().run()
     assert at.query_params["dataset"] == penguins.id and store.edit_dataset(penguins.id, [Edit(kind="keep", column="Sex", how="known")]).id == made.id

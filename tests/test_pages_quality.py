@@ -81,3 +81,14 @@ def test_what_a_finding_costs_is_beside_the_finding(answers, store: Store):  # n
     at.radio(key="check").set_value("DQ012").run()
     assert not at.exception and at.button(key="ask_costs").label == "Ask again"
     assert "without:" in said(at) and "Worse with it" in said(at)
+
+
+def test_a_table_is_compared_with_another_version(store, tmp_path):  # noqa: F811
+    table, path = customers().drop(columns=[EVIL]), tmp_path / "customers.csv"
+    for moved in (3.0, 0.0):
+        table.assign(b=table["b"] + moved).to_csv(path, index=False)
+        dataset = store.add_dataset("customers", path)
+    at = opened("quality", dataset=dataset.id)
+    at.radio(key="check").set_value("DQ032").run()
+    at.selectbox(key="drift_with").set_value(store.datasets("customers")[1].id).run()
+    assert not at.exception and "What moved: 'b'" in said(at).replace("\\", "")

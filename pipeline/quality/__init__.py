@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Changed", "CheckFacts", "Finding", "Mending", "Report", "Subject", "Verdict", "check", "check_entry", "masked", "not_applicable", "passed", "preview_fix",
+    "Changed", "CheckFacts", "Finding", "Mending", "Report", "Subject", "Verdict", "check", "check_entry", "drift_against", "masked",
+    "not_applicable", "passed", "preview_fix",
 ]  # fmt: skip
 
 
@@ -63,3 +64,10 @@ def check(
         catalog.get("check", code)
     findings = tuple(examine(entry, subject, given.get(entry.name)) for entry in catalog.entries("check"))
     return Report(findings=findings, rows=subject.rows, columns=len(subject.names), target=target)
+
+
+def drift_against(table: pd.DataFrame, schema: Schema, other: pd.DataFrame) -> Finding:
+    """Whether another table is like this one, by DQ032 alone. Raises SchemaMismatch when it has few of the columns."""
+    from pipeline.data import conform
+
+    return examine(catalog.get("check", "DQ032"), Subject(table, schema, against=conform(other, schema).table))
