@@ -32,7 +32,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RIVALS = Path(__file__).with_name("rivals.py")
 SYSTEMS: dict[str, list[str]] = {  # name -> what its environment has
     "trainyard": [],
-    "trainyard_fast": [],
     "constant": [],
     "lightgbm": ["lightgbm==4.7.0", "scikit-learn==1.9.1", "pandas==3.1.1"],
     "skrub": ["skrub==0.11.0", "scikit-learn==1.9.1", "pandas==3.1.1"],
@@ -89,15 +88,15 @@ def job(system: str, entry: dict, frame: pd.DataFrame, seed: int, args: argparse
         work = Path(folder)
         frame[~test].to_csv(work / "train.csv", index=False)
         frame[test].drop(columns=entry["target"]).to_csv(work / "test.csv", index=False)
-        words = {"system": system, "target": entry["target"], "task": entry["task"], "budget": args.budget, "seed": seed, "root": str(ROOT)}
+        words = {"system": system, "target": entry["target"], "task": entry["task"], "metric": entry["metric"], "budget": args.budget, "seed": seed, "root": str(ROOT)}
         (work / "job.json").write_text(json.dumps(words))
         peak, code, log = run(interpreter(system, args.environments), work, args.budget * 3 + 120)
         said = json.loads((work / "said.json").read_text()) if (work / "said.json").exists() else {"error": log[-300:] or f"ended with {code}"}
         one = {"system": system, "task": entry["name"], "seed": seed, "budget": args.budget, "metric": entry["metric"], "memory_mb": peak / 1e6, **said}
         if not said.get("error"):
-            found = np.load(work / "prediction.npz")
-            one |= scored(entry, frame.loc[test, entry["target"]], found["values"], [str(label) for label in found["classes"]])
-            one["predict_per_1000"] = said["predict_seconds"] / int(test.sum()) * 1000
+            one |= scored(entry, frame.loc[test, entry["target"]], work / "prediction.npz")
+            if (work / "fast.npz").exists():
+                one["fast"] = scored(entry, frame.loc[test, entry["target"]], work / "fast.npz")["score"]
     return one
 
 
@@ -144,7 +143,9 @@ def own_memory(pid: int) -> float:
         return 0.0
 
 
-def scored(entry: dict, truth: pd.Series, values: np.ndarray, classes: list[str]) -> dict[str, Any]:
+def scored(entry: dict, truth: pd.Series, path: Path) -> dict[str, Any]:
+    found = np.load(path)
+    values, classes = found["values"], [str(label) for label in found["classes"]]
     if entry["task"] == "regression":
         y = truth.to_numpy(float)
     else:
@@ -171,6 +172,11 @@ def show(one: dict) -> None:
         print(f"{one['task']:14} {one['seed']:2d} {one['system']:15} failed: {one.get('error')}", flush=True)
         return
     against = f"  {one['against_first']}" if "against_first" in one else ""
+    if "fast" in one:
+        against += f"  fast {one['fast']:.5g} ({one['fast_per_1000']:.3f} s/1,000)"
+    if one.get("stated"):
+        low, high = one["stated"]
+        against += f"  stated [{low:.5g}, {high:.5g}] {'inside' if low <= one['score'] <= high else 'OUTSIDE'}"
     print(
         f"{one['task']:14} {one['seed']:2d} {one['system']:15} {one['metric']:9} {one['score']:12.5g}  rank {one['rank']}  fit {one['fit_seconds']:6.1f} s  "
         f"predict {one['predict_per_1000']:.3f} s/1,000  memory {one['memory_mb']:6.0f} MB{against}  {one.get('note', '')}", flush=True,
@@ -192,7 +198,7 @@ def normalised(done: list[dict], systems: list[str]) -> float:
     values = []
     for task, seed in sorted({(one["task"], one["seed"]) for one in done}):
         loss = {one["system"]: one["loss"] for one in done if (one["task"], one["seed"]) == (task, seed) and "loss" in one}
-        rivals = [value for name, value in loss.items() if name not in (systems[0], "trainyard_fast", "constant")]
+        rivals = [value for name, value in loss.items() if name not in (systems[0], "constant")]
         if rivals and systems[0] in loss and loss["constant"] > min(rivals):
             values.append((loss["constant"] - loss[systems[0]]) / (loss["constant"] - min(rivals)))
     return float(np.mean(values)) if values else float("nan")

@@ -77,10 +77,17 @@ class Fitting:
                 return
             for future in wait(self._open, POLL_SECONDS, FIRST_COMPLETED).done:
                 self._take(future, *self._open.pop(future))
-            if clock.left() < -GRACE_SECONDS:
+            if self._over():
                 return
             self._end_overdue()
             self._look_around()
+
+    def _over(self) -> bool:
+        """Whether the time is over. A run without a model waits for the fits that are under way: late is better than nothing."""
+        if self.schedule.clock.left() > -GRACE_SECONDS or self.schedule.fitted():
+            return self.schedule.clock.left() <= -GRACE_SECONDS
+        self.journal.warn("The time was over before a model was finished; the run waited for its first.")
+        return False
 
     def _fill(self) -> None:
         while len(self._open) < self._slots and (task := self._next()):
@@ -160,6 +167,8 @@ class Fitting:
 
         Preparing its features does not count: others need them too.
         """
+        if self.schedule.best() is None:
+            return
         now = time.monotonic()
         for future, (task, began) in self._open.items():
             if task.seconds is not None and now - began > OVERDUE * task.seconds + 1:

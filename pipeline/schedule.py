@@ -25,6 +25,8 @@ CANDIDATES = 16  # the best so many trials are weighed
 RACE_SHARE = 0.42  # of the time: then the members get the rest
 RACE_SHARE_LARGE = 0.8
 LEAST_RACED = 5  # trials, the baseline among them, that are started however little time is left
+LEAST_TRIED = 2  # the baseline and the first model: even when the time was over before they could begin
+LEAST_SECONDS = 0.5  # of a racing fit
 LARGE = 100_000  # rows
 CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
 CAP_SHARE_SLOW = 0.28
@@ -140,6 +142,10 @@ class Schedule:
         """The folds that trials are ranked on: scores on different rows do not compare."""
         return list(range(len(self.data.folds)))
 
+    def fitted(self) -> bool:
+        """Whether there is a model, the baseline aside."""
+        return any(t.folds for t in self.tallies if t.family != "baseline")
+
     def best(self) -> Tally | None:
         """The trial with the best score on the folds that trials are ranked on; of equals the earliest.
 
@@ -251,7 +257,7 @@ class ByTime(Schedule):
         return self._rung
 
     def next(self) -> Task | None:
-        if self.clock.left() <= 0:
+        if self.clock.left() <= 0 and len(self.tallies) >= LEAST_TRIED:
             return None
         return self._judged_further() or self._race() or self._deepened() or self._tuned() or self._repeated()
 
@@ -282,7 +288,7 @@ class ByTime(Schedule):
 
     def _cap(self, family: str) -> float:
         slow = catalog.get("family", family).facts.speed == "slow" or len(self.data.rows) > LARGE
-        return min(self.clock.left(), self.clock.whole * (CAP_SHARE_SLOW if slow else CAP_SHARE))
+        return max(LEAST_SECONDS, min(self.clock.left(), self.clock.whole * (CAP_SHARE_SLOW if slow else CAP_SHARE)))
 
     def _judged_further(self) -> Task | None:
         """The next of the first few folds of a trial that is not clearly behind, where one fold says too little."""

@@ -172,8 +172,9 @@ def test_a_refit_takes_a_tenth_more_rounds_than_its_folds_have_found(data) -> No
     assert schedule.task(linear, REFIT).rounds is None
 
 
-def test_nothing_is_begun_when_the_time_is_over_or_too_short(data) -> None:
-    assert by_time(data, used=1.01).next() is None
+def test_nothing_but_a_first_answer_is_begun_when_the_time_is_over_or_too_short(data) -> None:
+    late = by_time(data, used=1.01)
+    assert [late.next().family, late.next().number, late.next()] == ["baseline", 1, None]
     schedule = by_time(data)
     while len(schedule.tallies) < 6 and (task := schedule.next()):
         schedule.add(made_up(schedule, task, 1.0, seconds=100.0))
@@ -221,6 +222,15 @@ def test_a_budget_in_seconds_is_ended_by_its_clock_and_can_be_replayed_exactly()
     new = customers(seed=3)
     assert np.array_equal(again.predictor.predict_proba(new), outcome.predictor.predict_proba(new))
     assert np.array_equal(again.fast.predict_proba(new), outcome.fast.predict_proba(new))
+
+
+def test_a_run_whose_time_was_over_before_it_began_still_ends_with_a_model() -> None:
+    table, schema = infer(customers())
+    plan = Plan.draft(schema, "left").change(search={"seconds": 2}, split={"holdout": 0})
+    long_ago = time.monotonic() - 1_000
+    outcome = pipeline.execute(plan, table, schema=schema, started=long_ago, explained=False, executor=InlineExecutor())
+    assert {"baseline"} < {t.family for t in outcome.trials if t.score is not None}
+    assert outcome.predictor.predict_proba(customers(seed=3)).shape[1] == 2
 
 
 def replayed(plan: Plan, realised: list[dict]) -> pipeline.Outcome:
