@@ -6,6 +6,7 @@
 #   WORKERS=2                    how many test files run side by side
 #   TORCH_INDEX_URL=...          a package index with CPU builds of PyTorch, for a Linux machine without a GPU
 #   TRAINYARD_BROWSER=required   a browser test that cannot run is a failure, not a skip
+#   TRAINYARD_KILLS=50           how many more random moments a real training is killed at, with TESTS=tests/faults/test_real_training.py
 
 SHELL := /bin/bash
 VENV := .venv

@@ -72,7 +72,7 @@ def test_the_number_of_slots_changes_nothing_in_a_budget_of_trials() -> None:
     for slots in (1, 2):
         executor = LocalExecutor(slots, threads=1)
         try:
-            outcomes.append(pipeline.train(customers(), "left", budget_trials=5, families=["linear", "lightgbm"], seed=3, executor=executor))
+            outcomes.append(pipeline.train(customers(), "left", budget_trials=3, families=["linear", "lightgbm"], seed=3, executor=executor))
         finally:
             executor.close()
     one, two = outcomes

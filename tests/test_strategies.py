@@ -75,7 +75,7 @@ def test_without_a_memory_the_same_past_gives_the_same_proposals_and_another_see
 
 @EACH
 def test_a_search_that_was_cut_goes_on_with_the_same_proposals(entry, smooth):
-    whole = searched(entry.name, smooth, seed=3, trials=14)
+    whole = searched(entry.name, smooth, seed=3, trials=10)
     (proposed,) = propose_many(strategy_of(Search(strategy=entry.name)), smooth, whole[:9], 3, 1)
     assert proposed == (whole[9].family, whole[9].params)
 

@@ -86,9 +86,8 @@ def test_what_a_child_forked_ends_with_it(store, actor):
     until(lambda: gone(tree["pid"]) and gone(tree["grandchild"]), "the end of both")
 
 
-def test_a_stopped_run_keeps_the_best_so_far(store, actor):
-    run = store.submit(homes.plan_for(store))
-    waiting = store.submit(homes.plan_for(store, seed=1))
+def test_a_stopped_run_keeps_the_best_so_far_a_discarded_one_nothing_and_the_queue_goes_on(store, actor):
+    run, unwanted, waiting = (store.submit(homes.plan_for(store, seed)) for seed in range(3))
     actor("serve", "steady", "--token", "t")
     child = ready(store, run)["pid"]
     assert store.request_stop(run.id).state == "stopping"
@@ -97,38 +96,20 @@ def test_a_stopped_run_keeps_the_best_so_far(store, actor):
     assert store.evaluation(run.id) == {"trials": actors.PAUSE_AFTER}
     assert store.predictor(store.keep(run.id, "churn"))["best"] == 2
     until(lambda: gone(child), "the end of the child")
-    ready(store, waiting)  # the queue goes on
-    homes.all_is_well(store)
 
-
-def test_a_discarded_run_ends_without_a_model_and_without_what_it_had_fitted(store, actor):
-    run = store.submit(homes.plan_for(store))
-    waiting = store.submit(homes.plan_for(store, seed=1))
-    actor("serve", "steady", "--token", "t")
-    child = ready(store, run)["pid"]
-    assert store.workspace(run.id).exists()
-    assert store.discard(run.id).state == "stopping"
-    ended = state_of(store, run, "cancelled", "failed", "interrupted")
-    assert (ended.state, ended.discarded, ended.best, store.evaluation(run.id)) == ("cancelled", True, None, None)
+    child = ready(store, unwanted)["pid"]
+    assert store.workspace(unwanted.id).exists()
+    assert store.discard(unwanted.id).state == "stopping"
+    ended = state_of(store, unwanted, "cancelled", "failed", "interrupted")
+    assert (ended.state, ended.discarded, ended.best, store.evaluation(unwanted.id)) == ("cancelled", True, None, None)
     until(lambda: gone(child), "the end of the child")
-    until(lambda: not store.workspace(run.id).exists(), "the removal of what it had fitted")
-    ready(store, waiting)  # the queue goes on
+    until(lambda: not store.workspace(unwanted.id).exists(), "the removal of what it had fitted")
+    ready(store, waiting)
     homes.all_is_well(store)
 
 
-def test_a_discarded_run_whose_child_does_not_listen_is_killed(store, actor):
-    run = store.submit(homes.plan_for(store))
-    actor("serve", "deaf", "--token", "t")
-    child = ready(store, run)["pid"]
-    store.discard(run.id)
-    ended = state_of(store, run, "cancelled", "failed", "interrupted")
-    assert (ended.state, ended.discarded, store.evaluation(run.id)) == ("cancelled", True, None)
-    assert gone(child)
-    until(lambda: not store.workspace(run.id).exists(), "the end of the workspace")
-
-
-def test_a_child_that_does_not_stop_is_killed_and_another_finishes_from_the_fits_that_are_done(store, actor):
-    run = store.submit(homes.plan_for(store))
+def test_a_child_that_does_not_listen_is_killed_and_another_finishes_from_the_fits_that_are_done_unless_they_are_discarded(store, actor):
+    run, unwanted = (store.submit(homes.plan_for(store, seed)) for seed in range(2))
     actor("serve", "deaf", "--token", "t")
     child = ready(store, run)["pid"]
     store.request_stop(run.id)
@@ -136,6 +117,13 @@ def test_a_child_that_does_not_stop_is_killed_and_another_finishes_from_the_fits
     assert (stopped.state, stopped.trials_done, stopped.attempt) == ("cancelled", actors.PAUSE_AFTER, 1)
     assert store.evaluation(run.id) == {"trials": actors.PAUSE_AFTER}
     assert gone(child)
+
+    child = ready(store, unwanted)["pid"]
+    store.discard(unwanted.id)
+    ended = state_of(store, unwanted, "cancelled", "failed", "interrupted")
+    assert (ended.state, ended.discarded, store.evaluation(unwanted.id)) == ("cancelled", True, None)
+    assert gone(child)
+    until(lambda: not store.workspace(unwanted.id).exists(), "the end of the workspace")
     homes.all_is_well(store)
 
 
@@ -202,24 +190,16 @@ def test_an_interrupt_in_the_foreground_leaves_a_run_to_resume(store, actor):
     assert gone(child)
 
 
-def test_a_run_that_another_worker_has_is_only_followed(store, actor):
-    run = store.submit(homes.plan_for(store))
-    actor("serve", "steady", "--token", "t")
-    ready(store, run)
-    told = []
-    ended = worker.run_here(store, run.id, told.append, should_stop=lambda: True)
-    assert (ended.state, told[0].kind, told[-1].kind) == ("cancelled", "queued", "finished")
-
-
-def test_two_pages_start_one_supervisor(store, crowd):
+def test_two_pages_start_one_supervisor_whose_run_others_only_follow(store, crowd):
     run = store.submit(homes.plan_for(store))
     started = crowd(3).all("ensure", "steady")
     assert sorted(started) == [False, False, True]
     ready(store, run)
     assert worker.ensure_worker(store.home) is False
     assert store.workers.take("somebody else") is False
-    store.request_stop(run.id)
-    state_of(store, run, "cancelled")
+    told = []
+    ended = worker.run_here(store, run.id, told.append, should_stop=lambda: True)
+    assert (ended.state, told[0].kind, told[-1].kind) == ("cancelled", "queued", "finished")
     supervisor = int(event_of(store, run.id, "started")["worker"].split()[1])
     os.kill(supervisor, signal.SIGTERM)
     until(lambda: gone(supervisor), "the end of the supervisor")

@@ -96,9 +96,8 @@ def test_accepts_missing_values_where_it_says_so(entry, task):
 
 
 @those(lambda facts: facts.sparse)
-def test_accepts_a_sparse_matrix_where_it_says_so(entry, task):
-    table = tables.table(entry, task)
-    dense = entry.make(task, {}, ONE).fit(table.X, table.y)
+def test_accepts_a_sparse_matrix_where_it_says_so(entry, task, fitted):
+    dense, table = fitted(entry, task)
     model = entry.make(task, {}, ONE).fit(sparse.csr_matrix(table.X), table.y)
     found = tables.answers(model, sparse.csr_matrix(table.new))
     np.testing.assert_allclose(found, tables.answers(dense, table.new), rtol=0.02, atol=0.01)
