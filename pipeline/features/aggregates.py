@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from pipeline.features.crossfit import inner_folds
-from pipeline.features.groups import aggregate_names, rolling_name
+from pipeline.features.names import aggregate_names, rolling_name
 
 DAY = 86_400e6  # microseconds, the unit in which dates arrive
 AT_ONCE = 5_000_000  # numbers of windows that are laid out at once

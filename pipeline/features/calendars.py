@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from pipeline.errors import UnknownName
-from pipeline.features.dates import HOLIDAY_PARTS
+from pipeline.features.names import HOLIDAY_PARTS
 
 DAY = pd.Timedelta(days=1)
 YEARS = range(1900, 2101)  # those whose holidays are asked for

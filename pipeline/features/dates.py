@@ -8,9 +8,9 @@ from pipeline.catalog import Param
 from pipeline.errors import PlanError
 from pipeline.features import Needs, step
 from pipeline.features.arithmetic import several
+from pipeline.features.names import HOLIDAY_PARTS
 
 DATES = ("datetime",)
-HOLIDAY_PARTS = ("holiday", "working day", "days to holiday", "days since holiday")
 PARTS = ("year", "month", "day", "weekday", "day of year", "hour", "quarter", "week")
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.catalog import Param
-from pipeline.errors import PlanError
 from pipeline.features import Needs, step
 from pipeline.features.arithmetic import column, several
+from pipeline.features.names import aggregate_names, rolling_name
 
 KEYS = ("categorical", "id", "boolean", "numeric")
 TIMES = ("datetime", "numeric")
@@ -40,18 +40,6 @@ def group_aggregate(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.aggregates import GroupStatistic
 
     return GroupStatistic(**params)
-
-
-def aggregate_names(params: dict[str, Any]) -> list[tuple[str, str]]:
-    """The new columns of each number: the statistic and the difference from it, "" for the one that is not asked for."""
-    by, what, gives = " & ".join(params["keys"]), params["statistic"], params["gives"]
-    if what == "count":
-        return [(f"rows by {by}", "")]
-    if not params["values"]:
-        raise PlanError("No number is chosen to aggregate.", "Choose one in the settings of the step, or count rows.")
-    what = f"quantile {params['quantile']:g}" if what == "quantile" else what
-    found = [(f"{what} of {value} by {by}", f"{value} - {what} by {by}") for value in params["values"]]
-    return [(one if gives != "difference" else "", other if gives != "statistic" else "") for one, other in found]
 
 
 PAST = (
@@ -106,7 +94,3 @@ def rolling(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.aggregates import Rolling
 
     return Rolling(**params)
-
-
-def rolling_name(params: dict[str, Any], value: str) -> str:
-    return f"{params['statistic']} of {value}, {params['window']:g} {params['unit']} before"

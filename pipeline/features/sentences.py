@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import validate_data
 
 from pipeline.errors import MissingPackage, UnknownName
-from pipeline.features.text import FOLDER, sentence_models
+from pipeline.features.local_models import FOLDER, sentence_models
 
 BATCH = 64
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.features.text import STYLE
+from pipeline.features.names import STYLE
 
 if TYPE_CHECKING:
     import pandas as pd

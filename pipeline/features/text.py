@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from pipeline.catalog import Param
 from pipeline.features import Needs, step
 from pipeline.features.arithmetic import several
+from pipeline.features.local_models import sentence_models
+from pipeline.features.names import STYLE
 
-FOLDER = "TRAINYARD_TEXT_MODELS"  # the folder that has one folder for each sentence model
 TEXTS = ("text",)
 PARTS = Param(
     "parts", "choice", "auto", "Counts", "Words and word pairs, parts of words, or both. 'auto': parts too where texts are short.",
@@ -67,12 +66,6 @@ def _style_names(params: dict[str, Any]) -> dict[str, Any]:
     return {f"{name}: {said}": "numeric" for name in params["columns"] for said in STYLE}
 
 
-STYLE = (
-    "characters", "words", "characters per word", "distinct words", "capitals", "words in capitals", "digits", "punctuation", "exclamation marks",
-    "question marks", "lines",
-)  # fmt: skip
-
-
 @step(
     "text_style",
     title="Length and style of a text",
@@ -88,13 +81,6 @@ def text_style(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.style import make_style
 
     return Made(make_style, params)
-
-
-def sentence_models() -> list[str]:
-    """The sentence models that are here, by name: folders with a config.json and weights as safetensors, which cannot run code."""
-    root = Path(os.environ.get(FOLDER) or "/dev/null").expanduser()
-    found = sorted(root.iterdir()) if root.is_dir() else []
-    return [path.name for path in found if (path / "config.json").is_file() and any(path.rglob("*.safetensors"))]
 
 
 def _meaning_names(params: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pipeline
 from pipeline import catalog
 from pipeline.errors import MissingPackage, UnknownName
 from pipeline.executor import InlineExecutor
-from pipeline.features import Needs, text
+from pipeline.features import Needs, local_models, text
 from pipeline.features.sentences import Meanings, _reader
 from pipeline.features.vocabulary import PartVocabulary, WordVocabulary, words_and_pairs
 from pipeline.features.words import TextCounts
@@ -142,14 +142,14 @@ class Reader:
 
 
 def test_sentence_models_are_read_from_a_folder_and_absent_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(text.FOLDER, raising=False)
-    assert text.sentence_models() == [] and "text_meaning" not in {entry.name for entry in catalog.entries("step")}
-    monkeypatch.setenv(text.FOLDER, str(tmp_path))
+    monkeypatch.delenv(local_models.FOLDER, raising=False)
+    assert local_models.sentence_models() == [] and "text_meaning" not in {entry.name for entry in catalog.entries("step")}
+    monkeypatch.setenv(local_models.FOLDER, str(tmp_path))
     for name, weights in (("small", "model.safetensors"), ("unsafe", "pytorch_model.bin")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
         (tmp_path / name / weights).write_bytes(b"")
-    assert text.sentence_models() == ["small"], "weights that could run code are not offered"
+    assert local_models.sentence_models() == ["small"], "weights that could run code are not offered"
     notes, step = texts("aa", "b", None, "aa", "abc"), Meanings(("note",), "small", directions=5)
     monkeypatch.setitem(sys.modules, PACKAGE, None)
     _reader.cache_clear()
