@@ -101,7 +101,7 @@ def prepared(entry: Entry, folder: Path, rows: pd.DataFrame, y: np.ndarray, need
     data = TrainingData(plan_with(entry), rows, y, np.arange(ROWS), [(np.arange(cut), np.arange(cut, ROWS))], ("no", "yes"))
     workspace = Workspace(folder)
     data.save(workspace)
-    _, train, valid, _, grown = trials.prepared(workspace, data, 0, needs)
+    _, train, valid, grown = trials.prepared(workspace, data, 0, needs)
     assert len(valid) == ROWS - cut, "no row to judge by is added or dropped"
     return iter([values(train), *([grown.y, grown.origin] if grown else [])])
 
