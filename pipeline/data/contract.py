@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -77,6 +77,35 @@ class Breach:
         more = f" and {self.rows - 1:,} more" if self.rows > 1 else ""
         return f"{self.column!r}, row {row:,}{more}: {seen}, expected {self.expected}."
 
+    def shifted(self, by: int) -> Breach:
+        return replace(self, examples=tuple((row + by, value) for row, value in self.examples))
+
+    def after(self, earlier: Breach | None) -> Breach:
+        """This breach with what earlier rows break of the same term."""
+        if earlier is None:
+            return self
+        return replace(self, rows=earlier.rows + self.rows, examples=(earlier.examples + self.examples)[:MOST_EXAMPLES])
+
+
+class _Met:
+    """The values that have been seen in each column, as 64-bit hashes: eight bytes for each, however long they are."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, np.ndarray] = {}
+
+    def again(self, column: str, values: pd.Series) -> np.ndarray:
+        """Which of the values there were before, here or in earlier parts."""
+        again = values.duplicated(keep="first").to_numpy()
+        if pd.api.types.is_numeric_dtype(values):  # a part with gaps or fractions has another type, and no other hash
+            values = pd.Series(values.astype("Float64").to_numpy(np.float64, na_value=np.nan) + 0.0)
+        hashes = pd.util.hash_pandas_object(values, index=False).to_numpy()
+        known = self._hashes.get(column, np.zeros(0, dtype=np.uint64))
+        if len(known):
+            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            again = again | (known[places] == hashes)
+        self._hashes[column] = np.sort(np.concatenate([known, hashes]), kind="stable")
+        return again
+
 
 class Contract(BaseModel):
     """The terms of all columns, and the schema that says how their cells are read. JSON in and out."""
@@ -113,8 +142,19 @@ class Contract(BaseModel):
         """Every term that the rows do not keep, in the order of the columns. `schema` says how they were read, when they were."""
         return [breach for breach, _ in self.examine(frame, schema)]
 
-    def examine(self, frame: pd.DataFrame, schema: Schema | None = None) -> list[tuple[Breach, np.ndarray]]:
-        """`check`, and with each breach the positions of all its rows."""
+    def check_parts(self, parts: Iterable[pd.DataFrame], schema: Schema | None = None) -> list[Breach]:
+        """`check` of a table that comes in parts, of which one at a time is held. Values that may not repeat are remembered by a hash."""
+        met, found, before = _Met(), dict[tuple[str, Rule, str], Breach](), 0
+        for part in parts:
+            for breach, _ in self.examine(part, schema, met):
+                key = (breach.column, breach.rule, breach.expected)
+                found[key] = breach.shifted(before).after(found.get(key))
+            before += len(part)
+        columns, rules = [term.column for term in self.terms], get_args(Rule)
+        return sorted(found.values(), key=lambda breach: (columns.index(breach.column), rules.index(breach.rule)))
+
+    def examine(self, frame: pd.DataFrame, schema: Schema | None = None, met: _Met | None = None) -> list[tuple[Breach, np.ndarray]]:
+        """`check`, and with each breach the positions of all its rows. `met` knows the values of the rows before these."""
         try:
             read = conform(frame, self.reads)
         except SchemaMismatch:
@@ -126,16 +166,18 @@ class Contract(BaseModel):
             if term.column in absent:
                 found += [(_absent(term), np.zeros(0, int))] if term.there else []
                 continue
-            found += self._of_column(term, frame, read, schema)
+            found += self._of_column(term, frame, read, schema, met or _Met())
         return found
 
-    def _of_column(self, term: Term, frame: pd.DataFrame, read: Conformed, schema: Schema | None) -> list[tuple[Breach, np.ndarray]]:
+    def _of_column(
+        self, term: Term, frame: pd.DataFrame, read: Conformed, schema: Schema | None, met: _Met
+    ) -> list[tuple[Breach, np.ndarray]]:
         column, values = self.reads[term.column], read.table[term.column]
         unread = np.concatenate([np.zeros(0, int), *(n.rows for n in read.notes if n.kind == "unparsable" and n.column == term.column)])
         raw = frame.get(term.column, values)
         expected = TYPES[column.dtype] + (f" as {column.date_format}" if column.date_format else "")
         found = [_breach(term, "type", expected, unread, raw)] if len(unread) else []
-        found += [_breach(term, rule, words, np.flatnonzero(rows), values) for rule, words, rows in _broken(term, values, unread) if rows.any()]
+        found += [_breach(term, rule, words, np.flatnonzero(rows), values) for rule, words, rows in _broken(term, values, unread, met) if rows.any()]
         if schema is not None and term.column in schema and term.date_format and schema[term.column].date_format not in (None, term.date_format):
             words = f"dates as {term.date_format}; they were read as {schema[term.column].date_format}"
             found.append((Breach(term.column, "format", words), np.zeros(0, int)))
@@ -151,7 +193,7 @@ def _breach(term: Term, rule: Rule, expected: str, rows: np.ndarray, values: pd.
     return Breach(term.column, rule, expected, len(rows), examples), rows
 
 
-def _broken(term: Term, values: pd.Series, unread: np.ndarray) -> Iterator[tuple[Rule, str, np.ndarray]]:
+def _broken(term: Term, values: pd.Series, unread: np.ndarray, met: _Met) -> Iterator[tuple[Rule, str, np.ndarray]]:
     """Each rule of a term with what it expects, and the rows that break it."""
     gap = values.isna().to_numpy()
     unreadable = np.zeros(len(values), dtype=bool)
@@ -168,7 +210,7 @@ def _broken(term: Term, values: pd.Series, unread: np.ndarray) -> Iterator[tuple
         words = ", ".join(map(repr, term.allowed[:6])) + (f" … ({len(term.allowed)} values)" if len(term.allowed) > 6 else "")
         yield "allowed", f"one of {words}", ~gap & ~values.astype("str").isin(set(term.allowed)).to_numpy()
     if term.unique:
-        yield "unique", "a value of its own in every row", ~gap & values.duplicated(keep="first").to_numpy()
+        yield "unique", "a value of its own in every row", ~gap & met.again(term.column, values)
 
 
 def _outside(values: pd.Series, low: Any, high: Any) -> np.ndarray:

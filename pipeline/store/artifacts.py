@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,8 +30,10 @@ from pipeline.store.rows import ArtifactRow
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 Format = Literal["bytes", "joblib", "parquet", "json", "npz"]
+PART_ROWS = 250_000
 GRACE_SECONDS = 3600.0  # a younger file may belong to somebody who is about to name it
 WROTE = ("numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "torch")
 _ONLY = "array"  # the key under which a single array is kept in an npz file
@@ -118,6 +120,18 @@ class Artifacts:
         except Exception as error:
             raise StoreError(f"The artifact {sha[:12]}… could not be opened: {error}.", _other_versions(row.versions)) from error
 
+    def parts(self, sha: str) -> Iterator[pd.DataFrame]:
+        """A stored table in parts, verified first: however large it is, one part at a time is held."""
+        import pyarrow.parquet as parquet
+
+        row = self._row(sha)
+        path = self._there(row)
+        with path.open("rb") as file:
+            self._compare(row, hashlib.file_digest(file, "sha256").hexdigest())
+        with parquet.ParquetFile(path) as table:
+            for batch in table.iter_batches(PART_ROWS):
+                yield batch.to_pandas()
+
     def read(self, sha: str) -> bytes:
         """The bytes as they were stored, verified and not parsed. Raises NotFound, DamagedArtifact."""
         return self._verified(self._row(sha))
@@ -164,17 +178,23 @@ class Artifacts:
             _fsync_folder(folder)
 
     def _verified(self, row: ArtifactRow) -> bytes:
+        data = self._there(row).read_bytes()
+        self._compare(row, hashlib.sha256(data).hexdigest())
+        return data
+
+    def _there(self, row: ArtifactRow) -> Path:
         path = self._path(row.sha)
         if row.state != "ready":
             raise _damage(row.sha, "it is in quarantine")
         if not path.exists():
             self._quarantine(row.sha)
             raise _damage(row.sha, "its file is missing")
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != row.sha:
+        return path
+
+    def _compare(self, row: ArtifactRow, sha: str) -> None:
+        if sha != row.sha:
             self._quarantine(row.sha)
-            raise _damage(row.sha, f"its {len(data):,} bytes have another SHA-256 than was recorded")
-        return data
+            raise _damage(row.sha, "its bytes have another SHA-256 than was recorded")
 
     def _quarantine(self, sha: str) -> None:
         with self._database.write() as session:

@@ -48,7 +48,7 @@ class Contracts:
         with self._database.read() as session:
             row = session.get(BreachRow, dataset.id)
         if row is None or row.contract_sha != state:
-            found = plain([asdict(breach) for breach in contract.check(dataset.table(), dataset.schema)])
+            found = plain([asdict(breach) for breach in contract.check_parts(dataset.parts(), dataset.schema)])
             row = BreachRow(dataset_id=dataset.id, contract_sha=state, breaches=found, judged=time.time())
             with self._database.write() as session:
                 row = session.merge(row)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
@@ -44,6 +44,7 @@ class Dataset:
     created: datetime
     _read: Callable[[], pd.DataFrame] = field(repr=False, compare=False)
     _beside: Callable[[str], Any] = field(repr=False, compare=False)
+    _parts: Callable[[], Iterator[pd.DataFrame]] = field(repr=False, compare=False)
 
     def head(self) -> pd.DataFrame:
         """The first 2,000 rows, read without the others."""
@@ -68,6 +69,10 @@ class Dataset:
     def table(self) -> pd.DataFrame:
         """The rows, shape (rows, columns), read from disk and verified at each call. Raises DamagedArtifact."""
         return self._read()
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """The same rows, at most 250,000 at a time, for what need not hold them all."""
+        return self._parts()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pipeline.store.pulse import Pulse
 from pipeline.store.records import Dataset, Event, ModelVersion, Run, Template, TrialRecord
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.store.artifacts import Artifacts
 
 
 class Row(SQLModel, registry=registry()):
@@ -260,11 +260,11 @@ def _report(text: str) -> Any:
     return ImportReport.model_validate_json(text)
 
 
-def to_dataset(row: DatasetRow, read: Callable[[str], pd.DataFrame], beside: Callable[[str, str], Any]) -> Dataset:
+def to_dataset(row: DatasetRow, files: Artifacts, beside: Callable[[str, str], Any]) -> Dataset:
     sha, own = row.table_sha, row.id
     same = {name: getattr(row, name) for name in ("id", "name", "version", "sha256", "file_sha256", "file_name", "rows", "columns")}
     return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created),
-                   _read=lambda: read(sha), _beside=lambda kind: beside(own, kind))  # fmt: skip
+                   _read=lambda: files.load(sha), _beside=lambda kind: beside(own, kind), _parts=lambda: files.parts(sha))  # fmt: skip
 
 
 def to_template(row: TemplateRow) -> Template:

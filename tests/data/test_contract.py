@@ -106,3 +106,15 @@ def test_few_rows_are_learned_from_and_checked(contract, rows):
     few = orders().head(rows)
     assert Contract.learn(*infer(few)).check(few) == []
     assert contract.check(few) == []
+
+
+def test_a_table_in_parts_breaks_the_same(contract):
+    rows = pd.concat([orders(), orders()], ignore_index=True)
+    rows.loc[[3, 50, 100], "age"] = ["200", "x", None]
+    rows.loc[[10, 110], "plan"] = "gold"
+    rows.loc[70:, "order"] = [f"B{i}" for i in range(50)]
+    typed, schema = infer(rows.drop(columns="price"))
+    whole = contract.check(typed, schema)
+    assert len(whole) > 3
+    for size in (50, 60):
+        assert contract.check_parts((typed[at : at + size] for at in range(0, len(typed), size)), schema) == whole

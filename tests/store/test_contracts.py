@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pipeline.data.contract import Contract
 from tests.store import homes
 
@@ -17,6 +19,7 @@ def test_a_contract_is_kept_and_every_later_import_is_checked(store, tmp_path):
     (breach,) = store.breaches(later)
     assert (breach.column, breach.rule, breach.rows) == ("amount", "range", homes.ROWS)
     assert breach.examples[0] == (1, later.table()["amount"][0])
+    assert pd.concat(later.parts()).equals(later.table()) and all(part.dtypes.equals(later.table().dtypes) for part in later.parts())
     store.save_contract("churn", learned.edited([{"column": "amount", "high": None}]))
     assert store.breaches(later) == []
     store.drop_contract("churn")
