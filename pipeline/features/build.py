@@ -35,7 +35,6 @@ def build(plan: Plan, needs: Needs) -> Pipeline:
     DataFrame with columns f0..fn. Raises PlanError with all problems of the recipe, such as a column that would reach
     the model as text or as a date.
     """
-    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
     from pipeline.features.columns import Canonical, Others, SafeNames
@@ -45,16 +44,12 @@ def build(plan: Plan, needs: Needs) -> Pipeline:
     laid = flow(plan)
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
-    parts = [(str(i), _branch(way, needs), list(way.columns)) for i, way in enumerate(laid.joined)]
+    parts: list[tuple[Any, Any]] = [(_branch(way, needs), list(way.columns)) for way in laid.joined]
     if any(stage.chains for stage in laid.stages):
-        parts.append((str(len(parts)), "passthrough", Others([lane.name for lane in laid.lanes])))
-    joined = ColumnTransformer(parts, sparse_threshold=0.3 if needs.sparse else 0)
-    stages = [("columns", Canonical(list(laid.inputs))), *_before(laid.stages, needs), ("join", joined)]
+        parts.append(("passthrough", Others([lane.name for lane in laid.lanes])))
+    stages = [("columns", Canonical(list(laid.inputs))), *_before(laid.stages, needs), ("join", _joined(parts, needs))]
     stages += [(f"matrix {i}", _made(spec, needs)) for i, spec in enumerate(laid.matrix)]
-    if needs.categories == "native":
-        joined.set_output(transform="pandas")
-        stages.append(("names", SafeNames()))
-    return Pipeline(stages)
+    return Pipeline([*stages, ("names", SafeNames())] if needs.categories == "native" else stages)
 
 
 def names_out(pipeline: Pipeline) -> list[str]:
@@ -63,7 +58,7 @@ def names_out(pipeline: Pipeline) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """A name without the number that ColumnTransformer puts before it, because two branches may make the same name."""
+    """A name without the number that the join puts before it, because two branches may make the same name."""
     number, cut, rest = str(name).partition("__")
     return rest if cut and number.isdigit() else str(name)
 
@@ -124,6 +119,17 @@ def _before(stages: Sequence[Stage], needs: Needs) -> list[tuple[str, Any]]:
             found.append((f"ready {i}", Ready(ready)))
         found.append((f"derive {i}", Derived([_part(spec, needs) for spec in stage.steps])))
     return found
+
+
+def _joined(parts: list[tuple[Any, Any]], needs: Needs) -> Any:
+    """All columns side by side. What is on one scale needs no more than float32."""
+    from sklearn.compose import ColumnTransformer
+
+    from pipeline.features.joined import Joined
+
+    if needs.categories == "native":
+        return ColumnTransformer([(str(i), *part) for i, part in enumerate(parts)], sparse_threshold=0).set_output(transform="pandas")
+    return Joined(parts, needs.sparse, "float32" if needs.scaled else "float64")
 
 
 def _part(spec: StepSpec, needs: Needs) -> tuple[list[str], Any]:

@@ -79,14 +79,20 @@ def _curve_names(name: str, cycle: str) -> list[str]:
 
 def _curves(dates: Any, cycle: str) -> np.ndarray:
     """Periodic cubic B-splines of the place in the cycle, rows x curves; a missing date is missing in all."""
+    places, which = np.unique(_place(dates, cycle), return_inverse=True)  # a year has few days
+    made = np.full((len(places), KNOTS[cycle] - 1), np.nan)
+    known = ~np.isnan(places)
+    if known.any():
+        made[known] = _splines(cycle).transform(places[known].reshape(-1, 1))
+    return made[which]
+
+
+@lru_cache
+def _splines(cycle: str) -> Any:
     from sklearn.preprocessing import SplineTransformer
 
-    length = CYCLES[cycle]
-    knots = np.linspace(0, length, KNOTS[cycle] + 1).reshape(-1, 1)
-    splines = SplineTransformer(knots=knots, extrapolation="periodic", include_bias=False).fit([[0.0], [length]])
-    place = _place(dates, cycle)
-    made = splines.transform(np.nan_to_num(place).reshape(-1, 1)) if len(place) else np.empty((0, KNOTS[cycle] - 1))
-    return np.where(np.isnan(place)[:, None], np.nan, made)
+    knots = np.linspace(0, CYCLES[cycle], KNOTS[cycle] + 1).reshape(-1, 1)
+    return SplineTransformer(knots=knots, extrapolation="periodic", include_bias=False).fit(knots)
 
 
 def chosen(switches: dict[str, Any]) -> list[str]:

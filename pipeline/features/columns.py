@@ -16,7 +16,7 @@ from pipeline.features.derive import Adding, Cells
 class Canonical(TransformerMixin, BaseEstimator):
     """Take the named columns, whatever their order, in the dtypes that scikit-learn understands.
 
-    Numbers and booleans become float64 with NaN, dates stay, everything else becomes text objects with NaN. The index
+    Numbers and booleans become float64 with NaN, dates and strings stay, everything else becomes text objects with NaN. The index
     is dropped: rows are known by their position. Only one that tells which rows are copies of which is kept.
     """
 
@@ -35,12 +35,14 @@ class Canonical(TransformerMixin, BaseEstimator):
         return np.asarray(self.names, dtype=object)
 
 
-def _canonical(column: pd.Series) -> np.ndarray:
+def _canonical(column: pd.Series) -> Any:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(dtype="float64", na_value=np.nan)
         return np.where(np.isinf(values), np.nan, values) if np.isinf(values).any() else values
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.to_numpy(dtype="datetime64[us]")
+    if isinstance(column.dtype, pd.StringDtype) and column.dtype.na_value is np.nan:
+        return column.array  # as objects they would take several times the memory
     return column.astype(object).where(column.notna(), np.nan).to_numpy()
 
 

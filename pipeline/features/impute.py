@@ -31,15 +31,11 @@ ALIKE = {"nearest": 2_000, "iterative": 20_000}  # training rows that are asked;
     ),
 )  # fmt: skip
 def impute(params: dict[str, Any], needs: Needs) -> Any:
-    from sklearn.impute import SimpleImputer
-
-    from pipeline.features.transformers import FillAlike, MarkGaps
+    from pipeline.features.transformers import Fill, FillAlike, MarkGaps
 
     strategy, indicator = params["strategy"], params["indicator"]
     if needs.missing and strategy in ("auto", "native"):
         return MarkGaps() if strategy == "native" and indicator else None
     if strategy in ALIKE:
         return FillAlike(strategy, params["neighbours"], ALIKE[strategy], indicator)
-    strategy = "median" if strategy in ("auto", "native") else strategy
-    value = params["value"] if strategy == "constant" else None
-    return SimpleImputer(strategy=strategy, fill_value=value, add_indicator=indicator, keep_empty_features=True)
+    return Fill("median" if strategy in ("auto", "native") else strategy, params["value"], indicator)

@@ -12,11 +12,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 MAD_TO_DEVIATION = 1.4826  # of normally distributed numbers
 
 
-def _drawn(values: np.ndarray, rows: int) -> np.ndarray:
-    """At most so many rows, drawn with a fixed seed, in their order."""
-    if len(values) <= rows:
-        return values
-    return values[np.sort(np.random.default_rng(0).choice(len(values), rows, replace=False))]
+def drawn(rows: int, most: int) -> slice | np.ndarray:
+    """At most so many of the rows, drawn with a fixed seed, in their order."""
+    return slice(None) if rows <= most else np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 class Columnwise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -163,8 +161,8 @@ class Straightened(Numeric):
     def _learn(self, values: np.ndarray) -> None:
         from sklearn.preprocessing import PowerTransformer
 
-        drawn = _drawn(values, self.rows)
-        self.power_ = PowerTransformer().fit(np.where(np.isnan(drawn).all(axis=0), 0.0, drawn))
+        some = values[drawn(len(values), self.rows)]
+        self.power_ = PowerTransformer().fit(np.where(np.isnan(some).all(axis=0), 0.0, some))
 
     def _change(self, values: np.ndarray) -> np.ndarray:
         return self.power_.transform(values)
@@ -201,8 +199,10 @@ class Bins(Numeric):
 class MarkGaps(Numeric):
     """Leaves gaps as they are, and adds a 0/1 column for each column in which training rows had some."""
 
+    indicator = True
+
     def _learn(self, values: np.ndarray) -> None:
-        self.marked_ = np.flatnonzero(np.isnan(values).any(axis=0))
+        self.marked_ = np.flatnonzero(np.isnan(values).any(axis=0)) if self.indicator else np.empty(0, int)
 
     def _change(self, values: np.ndarray) -> np.ndarray:
         return np.hstack([values, np.isnan(values[:, self.marked_])])
@@ -211,6 +211,36 @@ class MarkGaps(Numeric):
         """Those that came in, and the marks as scikit-learn names them."""
         names = super().get_feature_names_out(names)
         return np.asarray([*names, *(f"missingindicator_{names[i]}" for i in self.marked_)], dtype=object)
+
+
+class Fill(MarkGaps):
+    """Fills the gaps of a column with one number: the "median", "mean" or "most_frequent" of the training rows, or a "constant".
+
+    A column without a single value there is 0, or the constant. Scikit-learn's SimpleImputer sorts masked arrays for a
+    median: on 260,000 rows and 31 columns it takes ten times as long.
+    """
+
+    def __init__(self, strategy: str = "median", value: float = 0.0, indicator: bool = True) -> None:
+        self.strategy = strategy
+        self.value = value
+        self.indicator = indicator
+
+    def _learn(self, values: np.ndarray) -> None:
+        super()._learn(values)
+        self.filling_ = np.array([self._number(column[~np.isnan(column)]) for column in values.T], dtype=float)
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        gaps = np.isnan(values)
+        filled = np.where(gaps, self.filling_, values) if gaps.any() else values
+        return np.hstack([filled, gaps[:, self.marked_]]) if len(self.marked_) else filled
+
+    def _number(self, known: np.ndarray) -> float:
+        if self.strategy == "constant" or not len(known):
+            return self.value if self.strategy == "constant" else 0.0
+        if self.strategy == "most_frequent":
+            levels, counts = np.unique(known, return_counts=True)
+            return levels[counts.argmax()]
+        return np.median(known) if self.strategy == "median" else known.mean()
 
 
 class FillAlike(MarkGaps):
@@ -231,8 +261,7 @@ class FillAlike(MarkGaps):
         from sklearn.preprocessing import StandardScaler
 
         super()._learn(values)
-        self.marked_ = self.marked_ if self.indicator else np.empty(0, int)
-        values = _drawn(values, self.rows)
+        values = values[drawn(len(values), self.rows)]
         self.empty_ = np.isnan(values).all(axis=0)
         self.scaler_ = StandardScaler().fit(np.where(self.empty_, 0.0, values))
         self._quietly(self._imputer().fit, values)

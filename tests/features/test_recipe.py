@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from pipeline import catalog, features
 from pipeline.data import infer
 from pipeline.errors import PlanError
-from pipeline.features import Needs
+from pipeline.features import Needs, joined
 from pipeline.features.words import TextShort
 from pipeline.plan import Fix, Plan, StepSpec
 
@@ -106,7 +106,7 @@ def test_the_scaler_is_fitted_after_the_split() -> None:
     typed, plan = draft(table().assign(age=np.r_[np.zeros(100), np.full(100, 1000.0)] + np.arange(200)))
     plan = plan.change(columns=[c.model_dump() | {"role": "feature" if c.name == "age" else "ignore"} for c in plan.columns])
     recipe = features.build(plan, NEEDS[0]).fit(typed.iloc[:100])
-    assert abs(dense(recipe.transform(typed.iloc[:100])).mean()) < 1e-9
+    assert abs(dense(recipe.transform(typed.iloc[:100])).mean()) < 1e-6
     assert dense(recipe.transform(typed.iloc[100:])).mean() > 2.9
 
 
@@ -289,3 +289,16 @@ def test_dropped_columns_do_not_reach_the_model_and_may_still_be_read() -> None:
     kept = recipe(plan, RATIO, {"step": "keep", "columns": ["age / visits", "city"]})
     assert {lane.name for lane in features.flow(kept).lanes if lane.shown} == {"age / visits", "city"}
     assert "no column is chosen" in features.problems(recipe(plan, {"step": "keep"}))[0][0]
+
+
+@pytest.mark.parametrize("needs", [NEEDS[0], Needs("onehot", scaled=True, sparse=True, sums=True)], ids=str)
+def test_made_by_blocks_of_rows_is_what_is_made_at_once(needs: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed, plan = draft(table().assign(street=[f"street {i % 150}" for i in range(200)]))
+    y = np.arange(200) % 2
+    whole = features.build(plan, needs)
+    at_once = whole.fit_transform(typed, y)
+    monkeypatch.setattr(joined, "BLOCK", 70)
+    blocks = features.build(plan, needs)
+    np.testing.assert_array_equal(dense(blocks.fit_transform(typed, y)), dense(at_once))
+    np.testing.assert_allclose(dense(blocks.transform(typed)), dense(whole.transform(typed)), atol=1e-5)
+    assert issparse(blocks.transform(typed)) == issparse(at_once) == needs.sparse
