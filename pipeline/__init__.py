@@ -52,7 +52,6 @@ _HOMES = {
     "look": "pipeline.data",
     "masked": "pipeline.quality",
     "offered": "pipeline.data.folders",
-    "preview": "pipeline.features",
     "preview_fix": "pipeline.quality",
     "profile": "pipeline.data",
     "read": "pipeline.data",

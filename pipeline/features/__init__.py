@@ -117,13 +117,13 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
 )  # fmt: skip
 from pipeline.features.augment import Grown, grow, grows, mix  # noqa: E402
 from pipeline.features.auto import recipe  # noqa: E402
-from pipeline.features.build import Preview, build, names_out, preview, rows_to_keep  # noqa: E402
+from pipeline.features.build import build, names_out, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
 from pipeline.features.stability import stability  # noqa: E402
 from pipeline.features.templates import Recipe  # noqa: E402
 from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
-    "Act", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Preview", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
-    "grows", "inputs", "mix", "names_out", "preview", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
+    "Act", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
+    "grows", "inputs", "mix", "names_out", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from sklearn.pipeline import Pipeline
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The same rows before and after the recipe."""
-
-    before: pd.DataFrame
-    after: pd.DataFrame
-    columns_in: int
-    columns_out: int
 
 
 def build(plan: Plan, needs: Needs) -> Pipeline:
@@ -48,8 +38,14 @@ def build(plan: Plan, needs: Needs) -> Pipeline:
     if any(stage.chains for stage in laid.stages):
         parts.append(("passthrough", Others([lane.name for lane in laid.lanes])))
     stages = [("columns", Canonical(list(laid.inputs))), *_before(laid.stages, needs), ("join", _joined(parts, needs))]
-    stages += [(f"matrix {i}", _made(spec, needs)) for i, spec in enumerate(laid.matrix)]
+    stages += [(f"matrix {i}", transformer(spec, needs)) for i, spec in enumerate(laid.matrix)]
     return Pipeline([*stages, ("names", SafeNames())] if needs.categories == "native" else stages)
+
+
+def transformer(spec: StepSpec, needs: Needs) -> Any:
+    """The unfitted transformer of one step, or None when a family with these needs has no use for it."""
+    entry = catalog.get("step", spec.step)
+    return entry.make(entry.complete(spec.params), needs)
 
 
 def names_out(pipeline: Pipeline) -> list[str]:
@@ -73,38 +69,6 @@ def rows_to_keep(plan: Plan, table: pd.DataFrame) -> np.ndarray:
         if entry.facts.rows:
             keep &= entry.make(seen, entry.complete(spec.params))
     return keep
-
-
-def preview(plan: Plan, table: pd.DataFrame, rows: int = 20, fit_rows: int = 2_000) -> Preview:
-    """What the recipe makes of the first rows, for a family that takes plain numbers. Fitted on `fit_rows` rows, for show only.
-
-    Without the target in the table nothing can be fitted that learns from it.
-    """
-    import pandas as pd
-    from scipy.sparse import issparse
-
-    pipeline = build(plan, Needs(categories="onehot", scaled=False, missing=False, sparse=False))
-    sample = table.head(fit_rows)
-    pipeline.fit(*_labelled(plan, sample))
-    made = pipeline.transform(sample.head(rows))
-    made = made.toarray() if issparse(made) else made
-    names = names_out(pipeline)
-    after = pd.DataFrame(made, columns=names)
-    return Preview(sample[plan.features].head(rows), after, len(plan.features), len(names))
-
-
-def _labelled(plan: Plan, sample: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """The rows with a target that a step can learn from, as class numbers or float64; all rows and None when there are no such rows."""
-    import pandas as pd
-
-    if plan.target not in sample:
-        return sample, None
-    target = sample[plan.target]
-    target = pd.to_numeric(target, errors="coerce").astype("float64") if plan.task == "regression" else target
-    known = target.notna().to_numpy()
-    if not known.any():
-        return sample, None
-    return sample[known], target[known].to_numpy() if plan.task == "regression" else pd.factorize(target[known], sort=True)[0]
 
 
 def _before(stages: Sequence[Stage], needs: Needs) -> list[tuple[str, Any]]:
@@ -134,12 +98,7 @@ def _joined(parts: list[tuple[Any, Any]], needs: Needs) -> Any:
 
 def _part(spec: StepSpec, needs: Needs) -> tuple[list[str], Any]:
     facts = catalog.get("step", spec.step).facts
-    return list(dict.fromkeys(name for name, _ in facts.reads(spec))), _made(spec, needs)
-
-
-def _made(spec: StepSpec, needs: Needs) -> Any:
-    entry = catalog.get("step", spec.step)
-    return entry.make(entry.complete(spec.params), needs)
+    return list(dict.fromkeys(name for name, _ in facts.reads(spec))), transformer(spec, needs)
 
 
 def _branch(way: Chain, needs: Needs) -> Pipeline | str:
@@ -148,9 +107,9 @@ def _branch(way: Chain, needs: Needs) -> Pipeline | str:
 
     made: list[Any] = []
     for spec in reversed(way.steps):
-        transformer = _made(spec, replace(needs, sparse=False) if made else needs)
-        if transformer is not None:
-            made.insert(0, transformer)
+        step = transformer(spec, replace(needs, sparse=False) if made else needs)
+        if step is not None:
+            made.insert(0, step)
     if any(not type(after).__module__.startswith("sklearn.") for after in made[1:]):
-        made = [*(transformer.set_output(transform="pandas") for transformer in made[:-1]), made[-1]]
+        made = [*(step.set_output(transform="pandas") for step in made[:-1]), made[-1]]
     return make_pipeline(*made) if made else "passthrough"

@@ -11,7 +11,7 @@ from pipeline import catalog
 from pipeline.errors import PlanError
 from pipeline.features import Needs
 from pipeline.features.augment import Grown, grow, mix
-from pipeline.features.build import _labelled, _made
+from pipeline.features.build import transformer
 from pipeline.features.flow import Flow, Lane, flow
 from pipeline.plan import Plan, StepSpec
 
@@ -208,12 +208,12 @@ class _Walk:
 
     def _fit(self, spec: StepSpec, given: pd.DataFrame) -> tuple[pd.DataFrame, float]:
         """What a step makes of these columns, and the seconds that it took; the columns themselves when no family of this sort needs it."""
-        transformer = _made(spec, self.needs)
-        if transformer is None or given.shape[1] == 0:
+        step = transformer(spec, self.needs)
+        if step is None or given.shape[1] == 0:
             return given, 0.0
         started = time.perf_counter()
-        found = transformer.fit_transform(given, self.y)
-        return _frame(found, transformer, given), time.perf_counter() - started
+        found = step.fit_transform(given, self.y)
+        return _frame(found, step, given), time.perf_counter() - started
 
     def _head(self, frames: Iterable[tuple[pd.DataFrame, float]]) -> tuple[pd.DataFrame, int]:
         """The first rows and columns, and how many columns there are with those that these stand for."""
@@ -225,6 +225,20 @@ class _Walk:
             left -= parts[-1].shape[1]
             columns += frame.shape[1] * stands_for
         return pd.concat(parts, axis=1) if parts else pd.DataFrame(), round(columns)
+
+
+def _labelled(plan: Plan, sample: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """The rows with a target that a step can learn from, as class numbers or float64; all rows and None when there are no such rows."""
+    import pandas as pd
+
+    if plan.target not in sample:
+        return sample, None
+    target = sample[plan.target]
+    target = pd.to_numeric(target, errors="coerce").astype("float64") if plan.task == "regression" else target
+    known = target.notna().to_numpy()
+    if not known.any():
+        return sample, None
+    return sample[known], target[known].to_numpy() if plan.task == "regression" else pd.factorize(target[known], sort=True)[0]
 
 
 def _act(spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float, rows: int = 0) -> Act:
@@ -259,11 +273,11 @@ def _ways(lanes: Sequence[Lane], features: set[str]) -> list[_Way]:
     return list(found.values())
 
 
-def _frame(found: Any, transformer: Any, given: pd.DataFrame) -> pd.DataFrame:
+def _frame(found: Any, step: Any, given: pd.DataFrame) -> pd.DataFrame:
     """What a transformer gave, as a table with names."""
     import pandas as pd
 
     if isinstance(found, pd.DataFrame):
         return found
     values = found.toarray() if hasattr(found, "toarray") else found
-    return pd.DataFrame(values, columns=transformer.get_feature_names_out(list(given)), index=given.index)
+    return pd.DataFrame(values, columns=step.get_feature_names_out(list(given)), index=given.index)
