@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that say how a file is to be read; each one that is not given is found out."""
     about = parser.add_argument_group("how to read the file (what is not said is found out)")
     about.add_argument("--encoding", metavar="NAME", help="utf-8, cp1252, ...")
-    about.add_argument("--delimiter", metavar="C", type=_character, help="a character, or tab or space")
+    about.add_argument("--delimiter", metavar="C", type=_characters, help="one or two characters, or tab or space")
     about.add_argument("--quote", metavar="C", type=_character, help="the quotation mark, or none")
     about.add_argument(
         "--escape", metavar="C", type=_character, help="the character that keeps the next one from meaning something, or none"
@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     about.add_argument("--dates", choices=("auto", "day_first", "month_first"), default="auto", help="the order in dates like 05/06/2024")
     about.add_argument("--missing", metavar="TEXT", action="append", default=[], help="a text that means missing; may be given again")
     about.add_argument("--kind", metavar="COL=KIND", action="append", default=[], type=_kind, help=f"what a column is: {', '.join(_KINDS)}")
+
+
+def _characters(text: str) -> str:
+    found = _CHARACTERS.get(text, text.replace("\\t", "\t"))
+    if not 1 <= len(found) <= 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one or two characters")
+    return found
 
 
 def _character(text: str) -> str:

@@ -262,7 +262,7 @@ def _read_text(kind: formats.Format, path: Path, folder: Path, job: Job, log: Lo
         text = first_lines(text, folder) if job.head else text
         from pipeline.data.delimited import read_delimited
 
-        return read_delimited(text, kind.suffix, job.name, job.options, log)
+        return read_delimited(text, folder, kind.suffix, job.name, job.options, log)
     from pipeline.data import records
 
     read = records.read_json if kind.kind == "json" else records.read_json_lines

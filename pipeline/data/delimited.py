@@ -15,6 +15,7 @@ from pipeline.data.layout import Grid, has_header, header_doubts, short, usual_w
 from pipeline.data.lines import Record, records, tidy_quotes
 from pipeline.data.report import Log, ReadOptions
 from pipeline.data.rows import Parsed, header_only, to_columns
+from pipeline.data.unwrapping import MARK, unwrapped
 from pipeline.errors import FileRefused
 
 _SAMPLE_LINES = 300
@@ -23,19 +24,23 @@ _BLOCK = 32 << 20
 _MOST_COLUMNS = 500
 
 
-def read_delimited(text: Text, suffix: str, name: str, options: ReadOptions, log: Log) -> Parsed:
+def read_delimited(text: Text, folder: Path, suffix: str, name: str, options: ReadOptions, log: Log) -> Parsed:
     """The columns of a text table. Raises Unreadable or FileRefused with what was seen."""
     csv.field_size_limit(options.limits.cell_chars)
     sample = _sample(text.path, name, options)
     widths = options.widths or (fixed.find_widths(sample) if options.delimiter is None else None)
     if widths:
         return fixed.read_fixed(text, widths, name, options, log)
+    plain, pair = unwrapped(text, sample, folder, options, log)
+    if plain is not text:
+        text, sample = plain, _sample(plain.path, name, options)
+        options = options.model_copy(update={"delimiter": MARK}) if pair else options
     found = dialect.detect(sample, dialect.PRIOR.get(suffix, ","), options, log)
     head = [record for record in records(sample[found.sep_line :], found.settings, None) if record.cells]
     check_shape(text.lines, max((len(record.cells) for record in head), default=0), name, options.limits)
     parsed = _fast(text, head, found, name, options, log) or _careful(text.path, found, head, name, options, log)
     parsed.facts.update(
-        encoding=text.encoding, delimiter=found.delimiter if parsed.table.num_columns > 1 else None, quote=found.quote, escape=found.escape
+        encoding=text.encoding, delimiter=pair or found.delimiter if parsed.table.num_columns > 1 else None, quote=found.quote, escape=found.escape
     )
     return parsed
 

@@ -32,7 +32,7 @@ class Limits(BaseModel):
 class ReadOptions(BaseModel):
     """What a person says about a file; None, "auto" and an empty value mean: find out.
 
-    `sheet` is a name in a workbook; `delimiter`, `quote` and `escape` are single characters, "" for `quote` and `escape` means that
+    `sheet` is a name in a workbook; `quote` and `escape` are single characters, `delimiter` one or two, "" for `quote` and `escape` means that
     there is none; `widths` are those of the columns of a fixed-width file; `skip` and `footer` count the lines above the header and
     the rows below the table that are left out. `decimal` is the mark of all numbers; `dates` is for those that fit both orders;
     `missing` are further texts that mean "missing" in every column; `kinds` says what a column is, by its name in the table.
@@ -42,7 +42,7 @@ class ReadOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoding: str | None = None
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    delimiter: str | None = Field(None, min_length=1, max_length=2)
     quote: str | None = Field(None, max_length=1)
     escape: str | None = Field(None, max_length=1)
     widths: tuple[int, ...] | None = None

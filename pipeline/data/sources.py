@@ -102,7 +102,7 @@ class TextSource:
         self._delimiter = report.delimiter or ","
         self.decimal = "." if self._delimiter == "," else ""
         lines = self._body.count(b"\n") + (not self._body.endswith(b"\n"))
-        return report.delimiter is not None and (report.encoding or "").startswith("utf-8") and report.rows == lines
+        return len(report.delimiter or "") == 1 and (report.encoding or "").startswith("utf-8") and report.rows == lines
 
     def read_probe(self) -> list[pa.Array]:
         self._width = self._names()

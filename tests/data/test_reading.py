@@ -366,3 +366,29 @@ def test_a_look_reads_the_first_lines_only(tmp_path):
 def test_headers_that_may_be_none_are_said(tmp_path, text, headers, exact):
     found, _, report = in_process(tmp_path, text)
     assert found == headers and report.exact == exact, report.problems
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "kind"),
+    [
+        ("a||b||c\n1||x|| y\n2||||z\n3||u, v||w\n", "||", "delimiter"),
+        ("a::b::c\n1::x:: y\n2::::z\n3::u, v::w\n", "::", "delimiter"),
+        ('"a,b,c"\n"1,x,y"\n"2,,z"\n"3,""u-v"",w"\n', ",", "quotes"),
+    ],
+)
+def test_two_characters_between_cells_and_quoted_rows_are_read_and_said(tmp_path, text, delimiter, kind):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table, report = read(path, types=False)
+    assert table.columns.tolist() == ["a", "b", "c"] and table.shape == (3, 3) and table["a"].tolist() == ["1", "2", "3"]
+    assert (report.delimiter, report.exact, {problem.kind for problem in report.problems}) == (delimiter, False, {kind})
+    again, later = read(path, types=False, options=report.recipe)
+    assert again.equals(table) and later.delimiter == delimiter
+
+
+@pytest.mark.parametrize("text", ["ip\nfe80::1\nfe80::2\n", '"name"\n"Smith, John"\n"Doe, Jane"\n', '"1,5"\n"2,5"\n"3,5"\n', "a|b\n1||\n2||\n"])
+def test_names_sentences_and_numbers_are_not_taken_for_such_rows(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    _, report = read(path, types=False)
+    assert report.delimiter in (None, "|", ",") and "quotes" not in {problem.kind for problem in report.problems}
