@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _tried, _ui
-from pipeline import Plan, entries
+from pipeline import Plan, entries, portable
 
 if TYPE_CHECKING:
     from pages._tried import Tried
@@ -135,7 +135,7 @@ def _said(made: Tried, place: int, spec: StepSpec, step: Entry | None) -> str:
         for param in step.params
         if param.name in spec.params and spec.params[param.name] != param.default
     ]
-    warned = cannot_be_exported(step) and spec.enabled and parts[0] != _tried.IDLE
+    warned = spec.enabled and not portable(step) and parts[0] != _tried.IDLE
     return _ui.md(" · ".join(part for part in parts if part)) + (NO_ONNX if warned else "")
 
 
@@ -182,15 +182,10 @@ def _offer(plan: Plan, step: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="top", key=f"offer_{step.name}"):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{_ui.md(step.title)}**")
-            st.caption(_ui.md(step.help) + (NO_ONNX if cannot_be_exported(step) else ""))
+            st.caption(_ui.md(step.help) + (NO_ONNX if not portable(step) else ""))
         taken = st.button("Add", key=f"add_{step.name}", icon=":material/add:")
     if taken:
         save(plan, *_with(plan, step))
-
-
-def cannot_be_exported(step: Entry) -> bool:
-    """Whether a scoring of single rows needs the step, and ONNX has no words for it."""
-    return not step.facts.onnx and step.facts.phase not in ("rows", "training") and not step.facts.drops
 
 
 def _with(plan: Plan, new: Entry) -> tuple[list[dict[str, Any]], int]:

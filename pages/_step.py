@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages import _columns, _recipe, _ui
-from pipeline import entries, flow
+from pipeline import entries, flow, portable
 
 if TYPE_CHECKING:
     from pipeline import Plan
@@ -25,7 +25,7 @@ def settings(plan: Plan, place: int) -> None:
         st.info("This installation lacks the step, so there is nothing to set.", icon=":material/info:")
         return
     st.markdown(f"**{_ui.md(step.title)}**")
-    exported = " An export to ONNX cannot carry it." if _recipe.cannot_be_exported(step) else ""
+    exported = "" if portable(step) else " An export to ONNX cannot carry it."
     st.caption(_ui.md(step.help) + (f":orange[{exported}]" if exported else ""))
     kinds, changed = _kinds_at(plan, plan.model_dump_json(include={"columns", "recipe", "fixes", "split", "balance"}), place), {}
     if step.facts.phase == "columns":

@@ -52,6 +52,7 @@ _HOMES = {
     "look": "pipeline.data",
     "masked": "pipeline.quality",
     "offered": "pipeline.data.folders",
+    "portable": "pipeline.features",
     "preview_fix": "pipeline.quality",
     "profile": "pipeline.data",
     "read": "pipeline.data",

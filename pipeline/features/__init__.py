@@ -56,7 +56,7 @@ class StepFacts:
     `drops` is what happens to the columns that it is given ("chosen") or to all others ("others"). `names(params)` are
     the columns that a derive step adds, with their kinds, and `wants(params)` the columns it reads, where its "column"
     parameters do not say it, which `renames(params, names)` puts others in the place of. `selects` says that a matrix
-    step chooses columns, `onnx` that what a step does can be written as ONNX.
+    step chooses columns.
     """
 
     kinds: tuple[Kind, ...] = ()
@@ -66,7 +66,6 @@ class StepFacts:
     keeps: bool = True
     drops: Literal["", "chosen", "others"] = ""
     selects: bool = False
-    onnx: bool = False
     names: Callable[[dict], dict[str, Kind]] | None = None
     wants: Callable[[dict], Wanted] | None = None
     renames: Callable[[dict, Mapping[str, str | None]], dict] | None = None
@@ -117,7 +116,7 @@ from pipeline.features import (  # noqa: E402, F401  (each registers its steps)
 )  # fmt: skip
 from pipeline.features.augment import Grown, grow, grows, mix  # noqa: E402
 from pipeline.features.auto import recipe  # noqa: E402
-from pipeline.features.build import build, names_out, rows_to_keep  # noqa: E402
+from pipeline.features.build import build, names_out, portable, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
 from pipeline.features.stability import stability  # noqa: E402
 from pipeline.features.templates import Recipe  # noqa: E402
@@ -125,5 +124,5 @@ from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
     "Act", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
-    "grows", "inputs", "mix", "names_out", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
+    "grows", "inputs", "mix", "names_out", "portable", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
 ]  # fmt: skip

@@ -47,7 +47,6 @@ def pairs(columns: tuple[str, ...], least: int = 2) -> list[tuple[str, str]]:
     help="One number divided by another. Where the lower one is 0 or missing, the ratio is missing.",
     phase="derive",
     order=12,
-    onnx=True,
     params=(column("numerator", "Upper number"), column("denominator", "Lower number")),
     names=lambda params: {f"{params['numerator']} / {params['denominator']}": "numeric"},
 )
@@ -69,7 +68,6 @@ def make_ratio(table: pd.DataFrame, numerator: str, denominator: str) -> dict[st
     help="One number less another; missing where either is.",
     phase="derive",
     order=12,
-    onnx=True,
     params=(column("left", "From"), column("right", "Take away")),
     names=lambda params: {f"{params['left']} - {params['right']}": "numeric"},
 )
@@ -91,7 +89,6 @@ def make_difference(table: pd.DataFrame, left: str, right: str) -> dict[str, Any
     help="Every two of the chosen numbers, multiplied: what one is worth may depend on the other.",
     phase="derive",
     order=13,
-    onnx=True,
     params=(several("columns", "Numbers", "Two or more."),),
     names=lambda params: {f"{a} × {b}": "numeric" for a, b in pairs(params["columns"])},
 )
@@ -113,7 +110,6 @@ def make_product(table: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, Any
     help="The square, and with a higher degree the cube and so on, of each chosen number, beside the number itself.",
     phase="derive",
     order=13,
-    onnx=True,
     params=(several("columns", "Numbers"), Param("degree", "int", 2, "Degree", "The highest power.", 2, 5, tune=False)),
     names=lambda params: {f"{name}^{power}": "numeric" for name in params["columns"] for power in range(2, params["degree"] + 1)},
 )
@@ -159,7 +155,6 @@ def make_crosses(table: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, Any
     help="How many days one date is after another, or after a fixed day; with a fraction where there are times.",
     phase="derive",
     order=12,
-    onnx=True,
     params=(
         column("end", "Date", "The later one, as a rule.", ("datetime",)),
         column("start", "Days since this date", "Leave it empty to count from a fixed day.", ("datetime",), optional=True),

@@ -109,7 +109,6 @@ def _picked(rows: int, copies: float, random: np.random.Generator) -> np.ndarray
     "stay whole, and gaps stay gaps.",
     kinds=("numeric",),
     phase="training",
-    onnx=True,
     order=90,
     params=(
         COPIES,
@@ -137,7 +136,6 @@ def noise(params: dict[str, Any]) -> Callable:
     help="New training rows between two others, each with both labels by their share: as two rows with weights, or for a number the number "
     "between (Zhang and others, 2018). For families that want scaled numbers, such as networks; one that takes no weights gets the nearer label.",
     phase="training",
-    onnx=True,
     order=91,
     params=(
         Param("share", "float", 1.0, "Mixtures", "For each training row.", 0.05, 5.0, unit="per row", tune=False),
@@ -187,7 +185,6 @@ SHARE = Param("share", "float", 0.15, "Share of words", "Of those that can be ch
     "comes with Trainyard. A text without such a word is copied as it is.",
     kinds=("text",),
     phase="training",
-    onnx=True,
     order=92,
     params=(COPIES, SHARE),
 )
@@ -211,7 +208,6 @@ def synonyms(params: dict[str, Any]) -> Callable:
     help="Copies of training rows from whose texts some words are left out by chance; at least one stays.",
     kinds=("text",),
     phase="training",
-    onnx=True,
     order=92,
     params=(COPIES, SHARE),
 )

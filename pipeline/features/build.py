@@ -48,6 +48,12 @@ def transformer(spec: StepSpec, needs: Needs) -> Any:
     return entry.make(entry.complete(spec.params), needs)
 
 
+def portable(step: catalog.Entry) -> bool:
+    """Whether an ONNX file carries a recipe with this step: no transformer has a converter yet, so it must leave none in what scores rows."""
+    facts = step.facts
+    return facts.rows or facts.phase == "training" or bool(facts.drops) or (facts.phase == "columns" and step.make(step.complete(), Needs(scaled=True)) is None)
+
+
 def names_out(pipeline: Pipeline) -> list[str]:
     """The names of the columns that a fitted recipe makes, as a person would write them."""
     return [plain(name) for name in pipeline.get_feature_names_out()]

@@ -34,7 +34,6 @@ def group_rare(params: dict[str, Any], needs: Needs) -> Any:
     gives="numeric",
     default=True,
     order=60,
-    onnx=True,
     params=(
         Param(
             "method", "choice", "auto", "Encoding", tune=False,

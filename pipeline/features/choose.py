@@ -14,7 +14,6 @@ from pipeline.features import Needs, step
     help="The chosen columns do not reach the model. Steps that come later may still read them.",
     kinds=KINDS,
     drops="chosen",
-    onnx=True,
     order=18,
 )
 def drop(params: dict[str, Any], needs: Needs) -> Any:
@@ -27,7 +26,6 @@ def drop(params: dict[str, Any], needs: Needs) -> Any:
     help="Of the columns that are there at this place, only the chosen ones reach the model. Steps that come later may still read the others.",
     kinds=KINDS,
     drops="others",
-    onnx=True,
     order=18,
 )
 def keep(params: dict[str, Any], needs: Needs) -> Any:

@@ -27,7 +27,6 @@ def _switch(part: str) -> Param:
     gives="numeric",
     default=True,
     order=20,
-    onnx=True,
     params=(
         Param("elapsed", "bool", True, "Days since", "Keeps the order of time as one number.", tune=False),
         Param("since", "text", "1970", "Since when", "A date (2020-03-01), or 'first' for the first of the training rows.", tune=False),
@@ -73,7 +72,6 @@ def _circles(params: dict[str, Any]) -> list[str]:
     "For families that draw lines or measure distances; trees gain little.",
     phase="derive",
     order=15,
-    onnx=True,
     params=(
         several("columns", "Dates", accepts=DATES),
         *(Param(cycle.replace(" ", "_"), "bool", cycle in ("month", "weekday"), cycle.capitalize(), tune=False) for cycle in CYCLES),
@@ -95,7 +93,6 @@ def date_cycles(params: dict[str, Any], needs: Needs) -> Any:
     help="1 for Saturday and Sunday, 0 for other days.",
     phase="derive",
     order=15,
-    onnx=True,
     params=(several("columns", "Dates", accepts=DATES),),
     names=lambda params: {f"{name}: weekend": "numeric" for name in params["columns"]},
 )
@@ -141,7 +138,6 @@ def public_holidays(params: dict[str, Any], needs: Needs) -> Any:
     kinds=("boolean",),
     gives="numeric",
     keeps=True,
-    onnx=True,
     default=True,
     order=10,
 )

@@ -111,7 +111,6 @@ def make_cell(table: pd.DataFrame, latitude: str, longitude: str, size: float) -
     help="Two coordinates seen from other directions: trees cut only along or across a column, and streets and coasts run askew.",
     phase="derive",
     order=13,
-    onnx=True,
     params=(
         column("first", "First coordinate", "Such as the latitude.", DEGREES),
         column("second", "Second coordinate", "Such as the longitude.", DEGREES),

@@ -19,7 +19,6 @@ ALIKE = {"nearest": 2_000, "iterative": 20_000}  # training rows that are asked;
     kinds=("numeric",),
     default=True,
     order=40,
-    onnx=True,
     params=(
         Param(
             "strategy", "choice", "auto", "Fill with", tune=False,

@@ -24,7 +24,6 @@ SHARE = Param("keep", "float", 0.5, "Share to keep", "Of the columns; at least o
     help="Principal components of the standardised numbers, gaps at the mean: a few columns that hold most of what many say together.",
     phase="matrix",
     order=80,
-    onnx=True,
     params=(Param("components", "int", 10, "Directions", "At most this many.", 1, 500, tune=False), BESIDE),
 )
 def pca(params: dict[str, Any], needs: Needs) -> Any:
@@ -39,7 +38,6 @@ def pca(params: dict[str, Any], needs: Needs) -> Any:
     help="As PCA, without moving the numbers to their mean: for wide and mostly empty tables, such as word counts.",
     phase="matrix",
     order=80,
-    onnx=True,
     params=(Param("components", "int", 50, "Directions", "At most this many.", 1, 500, tune=False), BESIDE),
 )
 def svd(params: dict[str, Any], needs: Needs) -> Any:
@@ -73,7 +71,6 @@ def clusters(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=85,
-    onnx=True,
     params=(Param("share", "float", 0.001, "Smallest share", "Of rows that differ.", 0.0, 0.5, unit="share", tune=False),),
 )
 def select_variance(params: dict[str, Any], needs: Needs) -> Any:
@@ -91,7 +88,6 @@ def select_variance(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=86,
-    onnx=True,
     params=(Param("most", "float", 0.98, "Strongest correlation", "Either sign.", 0.1, 1.0, tune=False),),
 )
 def select_correlation(params: dict[str, Any], needs: Needs) -> Any:
@@ -107,7 +103,6 @@ def select_correlation(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=87,
-    onnx=True,
     params=(SHARE,),
 )
 def select_information(params: dict[str, Any], needs: Needs) -> Any:
@@ -125,7 +120,6 @@ def select_information(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=88,
-    onnx=True,
     params=(
         Param(
             "strength",
@@ -154,7 +148,6 @@ def select_l1(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=89,
-    onnx=True,
     params=(SHARE,),
 )
 def select_recursive(params: dict[str, Any], needs: Needs) -> Any:
@@ -171,7 +164,6 @@ def select_recursive(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=89,
-    onnx=True,
     params=(Param("repeats", "int", 4, "Shuffles", "Of each column.", 2, 50, tune=False),),
 )
 def select_permutation(params: dict[str, Any], needs: Needs) -> Any:
@@ -189,7 +181,6 @@ def select_permutation(params: dict[str, Any], needs: Needs) -> Any:
     phase="matrix",
     selects=True,
     order=89,
-    onnx=True,
     params=(
         Param("rounds", "int", 20, "Forests", "More forests decide more columns.", 10, 100, tune=False),
         Param(

@@ -16,7 +16,6 @@ NUMBERS = ("numeric",)
     help="Rounds to the nearest multiple, for numbers that are more exact than what they measure.",
     kinds=NUMBERS,
     order=28,
-    onnx=True,
     params=(Param("to", "float", 1.0, "Multiples of", "0.01 rounds to cents, 1000 to thousands.", 1e-6, 1e9, log=True, tune=False),),
 )
 def rounding(params: dict[str, Any], needs: Needs) -> Any:
@@ -32,7 +31,6 @@ def rounding(params: dict[str, Any], needs: Needs) -> Any:
     "quantiles, or lie a number of widths beyond the middle half (IQR) or the median (MAD).",
     kinds=NUMBERS,
     order=30,
-    onnx=True,
     params=(
         Param("low", "float", 0.01, "Lower quantile", "Values below it are set to it.", 0.0, 0.49, tune=False),
         Param("high", "float", 0.99, "Upper quantile", "Values above it are set to it.", 0.51, 1.0, tune=False),
@@ -52,7 +50,6 @@ def clip(params: dict[str, Any], needs: Needs) -> Any:
     help="log(1 + |x|) with the sign of x, for amounts and counts with a long tail; 0 stays 0 and negative values are welcome.",
     kinds=NUMBERS,
     order=32,
-    onnx=True,
 )
 def logarithm(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.transformers import SignedLog
@@ -67,7 +64,6 @@ def logarithm(params: dict[str, Any], needs: Needs) -> Any:
     "are equally wide (uniform), or lie where the values crowd (kmeans).",
     kinds=NUMBERS,
     order=34,
-    onnx=True,
     params=(
         Param("bins", "int", 10, "Bins", "Fewer where values repeat.", 2, 255, tune=False),
         Param("strategy", "choice", "quantile", "Bounds by", choices=("quantile", "uniform", "kmeans"), tune=False),

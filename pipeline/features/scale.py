@@ -17,7 +17,6 @@ from pipeline.features import Needs, step
     kinds=("numeric",),
     default=True,
     order=50,
-    onnx=True,
     params=(
         Param(
             "method", "choice", "auto", "Method", tune=False,

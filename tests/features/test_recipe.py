@@ -312,3 +312,10 @@ def test_made_by_blocks_of_rows_is_what_is_made_at_once(needs: Needs, monkeypatc
     np.testing.assert_array_equal(dense(blocks.fit_transform(typed, y)), dense(at_once))
     np.testing.assert_allclose(dense(blocks.transform(typed)), dense(whole.transform(typed)), atol=1e-5)
     assert issparse(blocks.transform(typed)) == issparse(at_once) == needs.sparse
+
+
+def test_a_step_is_portable_when_nothing_of_it_is_left_in_what_scores_rows() -> None:
+    """ONNX has no converter for a transformer of ours; what leaves none behind is carried by any file."""
+    said = {entry.name for entry in catalog.entries("step") if features.portable(entry)}
+    assert {"boolean", "drop", "keep", "drop_duplicates", "noise", "mixup"} <= said
+    assert not said & {"scale", "impute", "encode", "ratio", "date_parts", "select_l1", "tfidf"}
