@@ -13,25 +13,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pipeline import Plan, Store, samples
-from tests.e2e.conftest import App, end, heading, idle, nav, serve, visit
+from tests.e2e.conftest import App, heading, nav, visit
 
 pytestmark = pytest.mark.browser
 RUN_PATIENCE = 120_000  # milliseconds: a run on a busy machine with two cores
 
 
-@pytest.fixture
-def drafted(app):
+def drafted(app: App, seed: int, trials: int) -> str:
     """The cars with a plan of their own for each test, so that no test is handed the run of another."""
-
-    def draft(seed: int, families=("linear", "lightgbm"), **search) -> str:
-        store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
-        dataset = store.add_dataset(sample.name, sample.path)
-        plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
-        plan = plan.change(families=[{"family": name} for name in families], search=search, split={"holdout": 0.2, "folds": 3}, seed=seed)
-        store.save_draft(dataset.id, plan)
-        return dataset.id
-
-    return draft
+    store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
+    dataset = store.add_dataset(sample.name, sample.path)
+    plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
+    families = [{"family": "linear"}, {"family": "lightgbm"}]
+    store.save_draft(dataset.id, plan.change(families=families, search={"trials": trials}, split={"holdout": 0.2, "folds": 3}, seed=seed))
+    return dataset.id
 
 
 def start(page: Page, app: App, dataset: str) -> str:
@@ -73,8 +68,56 @@ def scores(app: App, run: str) -> list[tuple]:
     return [(trial.number, trial.family, trial.params, trial.fold_scores) for trial in Store(app.home).trials(run)]
 
 
-def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
-    dataset = drafted(1, trials=3)
+@pytest.mark.faults
+def test_after_a_refresh_a_killed_training_and_a_killed_server_the_run_is_found_and_ends_as_if_nothing_had_been(app, page):
+    dataset = drafted(app, 4, trials=8)
+    visit(page, f"{app.url}/runs?run=000000000000")  # the first request of this server: a deep link, to a run that is not there
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Leaderboard")).to_be_visible()
+    expect(page).to_have_title("Trainyard")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("000000000000")
+    page.get_by_role("link", name="All runs").first.click()
+    heading(page, "Runs")
+    expect(page).not_to_have_url(re.compile("run=000000000000"))
+    nav(page, "Quality")
+    run = start(page, app, dataset)
+    trials_shown(page, 2)
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if "--child" in line and str(app.home) in line:
+            process.send_signal(signal.SIGKILL)
+    state(page, "Interrupted")
+    before = scores(app, run)
+    assert len(before) >= 2
+    expect(page.locator(".st-key-resume button")).to_have_text(re.compile(f"Resume after {len(before)} trials"))
+    page.locator(".st-key-resume button").click()
+    expect(page.locator(".st-key-resume")).to_have_count(0)
+    page.reload()
+    heading(page, "Runs")
+    assert opened_run(page) == run
+    app.process.kill()
+    app.process.wait(30)
+    app.process = again(app)
+    state(page, "Done")
+    assert Store(app.home).run(run).attempt == 2, "the worker went on while the server was gone"
+    assert trials_told(app, run) == list(range(9))
+    for (*trial, folds), (*same, more) in zip(before, scores(app, run)):
+        assert trial == same and more[: len(folds)] == folds, "what was finished is as it was"
+    nav(page, "Leaderboard")
+
+
+def again(app: App) -> subprocess.Popen:
+    """The same server at the same address."""
+    environment = {**os.environ, "TRAINYARD_HOME": str(app.home), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(app.process.args, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in process.stdout:
+        if "URL:" in line:
+            break
+    threading.Thread(target=lambda: app.log.extend(process.stdout), daemon=True).start()
+    return process
+
+
+def test_from_the_button_to_predictions(app, page, tmp_path):
+    dataset = drafted(app, 1, trials=3)
     visit(page, f"{app.url}/models?dataset={dataset}")
     page.get_by_role("button", name="Start training").first.dblclick()
     heading(page, "Runs")
@@ -135,66 +178,3 @@ def test_from_the_button_to_predictions(app, page, drafted, tmp_path):
     page.locator(".st-key-row_card").get_by_label("Displacement").fill("70")
     page.locator(".st-key-predict button").click()
     expect(answer).not_to_have_text(before)
-
-
-@pytest.mark.faults
-def test_a_refresh_loses_nothing_and_when_the_training_process_is_killed_the_run_is_resumed_where_it_was(app, page, drafted):
-    run = start(page, app, drafted(4, families=("linear", "lightgbm"), trials=5))
-    trials_shown(page, 1)
-    page.reload()
-    heading(page, "Runs")
-    assert opened_run(page) == run
-    trials_shown(page, 2)
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "--child" in line and str(app.home) in line:
-            process.send_signal(signal.SIGKILL)
-    state(page, "Interrupted")
-    before = scores(app, run)
-    assert len(before) >= 2
-    expect(page.locator(".st-key-resume button")).to_have_text(re.compile(f"Resume after {len(before)} trials"))
-    page.locator(".st-key-resume button").click()
-    state(page, "Done")
-    assert trials_told(app, run) == list(range(6))
-    for (*trial, folds), (*same, more) in zip(before, scores(app, run)):
-        assert trial == same and more[: len(folds)] == folds, "what was finished is as it was"
-
-
-@pytest.mark.faults
-def test_the_server_dies_in_the_middle_and_the_tab_finds_the_run_again(tmp_path, page):
-    app = serve(tmp_path / "home")
-    try:
-        store, sample = Store(app.home), next(s for s in samples() if s.name == "cars")
-        dataset = store.add_dataset(sample.name, sample.path)
-        plan = Plan.draft(dataset.schema, sample.target, dataset=dataset.id)
-        store.save_draft(dataset.id, plan.change(families=[{"family": "linear"}, {"family": "lightgbm"}], search={"trials": 5}, split={"holdout": 0.2, "folds": 3}))
-        run = start(page, app, dataset.id)
-        trials_shown(page, 1)
-        app.process.kill()
-        app.process.wait(30)
-        app.process = again(app)
-        state(page, "Done")
-        assert store.run(run).attempt == 1, "the worker went on while the server was gone"
-        nav(page, "Leaderboard")
-        idle(page)
-    finally:
-        end(app)
-
-
-def again(app: App) -> subprocess.Popen:
-    """The same server at the same address."""
-    environment = {**os.environ, "TRAINYARD_HOME": str(app.home), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(app.process.args, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    for line in process.stdout:
-        if "URL:" in line:
-            break
-    threading.Thread(target=lambda: app.log.extend(process.stdout), daemon=True).start()
-    return process
-
-
-def test_a_run_that_does_not_exist_leads_back(app, page):
-    visit(page, f"{app.url}/runs?run=000000000000")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("000000000000")
-    page.get_by_role("link", name="All runs").first.click()
-    heading(page, "Runs")
-    expect(page).not_to_have_url(re.compile("run=000000000000"))

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pipeline import Plan, Store, samples
-from tests.e2e.conftest import ROOT, SIZE, choose, heading, idle, nav, shows, upload, visit
+from tests.e2e.conftest import ROOT, choose, heading, idle, nav, shows, upload, visit
 
 pytestmark = pytest.mark.browser
 RUN_PATIENCE = 180_000  # milliseconds: a budget of 20 s, a worker that warms up, and a busy machine
@@ -32,14 +32,6 @@ def churn(rows: int = 300, seed: int = 5) -> bytes:
 
 def asked(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
-
-
-def test_the_first_request_is_a_deep_link(fresh_app, page):
-    visit(page, f"{fresh_app.url}/quality")
-    heading(page, "Quality")
-    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Leaderboard")).to_be_visible()
-    expect(page).to_have_title("Trainyard")
-    nav(page, "Features")
 
 
 def test_a_sample_is_trained_by_one_click_survives_a_refresh_and_is_stopped_in_two_steps(app, page):
@@ -92,102 +84,74 @@ def test_a_file_goes_through_quality_and_features_and_a_refresh_keeps_it(app, pa
     assert draft.target == "churned" and draft.positive == "yes" and len(draft.fixes) == 1
 
 
-def test_the_same_file_again_is_the_same_version_and_another_is_a_new_one(app, page):
+def test_the_same_file_again_is_the_same_version_and_back_and_a_second_tab_show_what_the_address_says(app, page):
+    visit(page, app.url)
     for content, version in ((churn(60), 1), (churn(60), 1), (churn(80), 2)):
-        visit(page, app.url)
+        nav(page, "Home")
         upload(page, "again.csv", content)
         shows(page, f"again v{version}")
     second, first = Store(app.home).datasets("again")
     assert (second.version, first.version) == (2, 1)
+    nav(page, "Features")
+    nav(page, "Quality")
+    page.go_back()
+    heading(page, "Features")
+    assert asked(page)["dataset"] == [second.id]
     choose(page, "picker", "again v1")
     expect(page).to_have_url(re.compile(f"dataset={first.id}"))
     shows(page, "again v1")
     nav(page, "Quality")
     assert asked(page)["dataset"] == [first.id]
+    other = page.context.new_page()
+    visit(other, page.url)
+    shows(other, "again v1")
 
 
 PNG = (ROOT / "assets" / "icon.png").read_bytes()
+UNREADABLE = [("empty.csv", b"", "empty"), ("picture.csv", PNG, "PNG|picture|image|binary"), ("broken.parquet", b"PAR1 no more", "broken.parquet")]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [("empty.csv", b"", "empty"), ("picture.csv", PNG, "PNG|picture|image|binary"), ("broken.parquet", b"PAR1 no more", "broken.parquet")],
-    ids=["empty file", "a PNG named .csv", "half a Parquet file"],
-)
-def test_a_file_that_cannot_be_read_is_said_and_the_page_goes_on(app, page, name, content, words):
+def test_a_file_that_cannot_be_read_is_said_and_the_page_goes_on(app, page):
     visit(page, app.url)
-    upload(page, name, content)
-    alert = page.get_by_test_id("stAlert").first
-    expect(alert).to_be_visible()
-    assert re.search(words, alert.inner_text()), alert.inner_text()
-    assert len(alert.inner_text().strip().splitlines()) >= 2, "a message has a next step"
-    upload(page, "good.csv", churn(50, seed=len(name)))
+    for name, content, words in UNREADABLE:
+        upload(page, name, content)
+        alert = page.get_by_test_id("stAlert").first
+        expect(alert).to_contain_text(re.compile(words))
+        assert len(alert.inner_text().strip().splitlines()) >= 2, "a message has a next step"
+    upload(page, "good.csv", churn(50, seed=9))
     heading(page, "Data")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "target", "words"),
-    [
-        ("one_class", "a,y\n" + "".join(f"{i},same\n" for i in range(60)), "y", "single value"),
-        ("ok_names", "a,a,,y\n" + "".join(f"{i},{i * 2},{i % 7},{'u' if i % 2 else 'v'}\n" for i in range(60)), "y", None),
-    ],
-    ids=["one class", "duplicated and empty column names"],
-)
-def test_a_table_with_something_odd_is_taken_and_explained(app, page, name, content, target, words):
+def test_a_target_of_one_class_is_explained_and_cannot_be_trained(app, page):
     visit(page, app.url)
-    upload(page, f"{name}.csv", content.encode())
-    heading(page, "Data")
-    if words is None:
-        page.get_by_role("tab", name="Import report").click()
-        expect(page.get_by_text("Renamed columns")).to_be_visible()
-    nav(page, "Features")
-    choose(page, "target", target)
-    if words:
-        expect(page.get_by_text(re.compile(words))).to_be_visible()
-        expect(page.locator(".st-key-next button")).to_be_disabled()
-    else:
-        expect(page.get_by_text("fitted inside each fold")).to_be_visible()
-
-
-def test_text_as_the_target_of_a_regression_is_said(app, page):
-    visit(page, app.url)
-    upload(page, "words.csv", churn(80, seed=9))
+    upload(page, "one_class.csv", ("a,y\n" + "".join(f"{i},same\n" for i in range(60))).encode())
     heading(page, "Data")
     nav(page, "Features")
-    choose(page, "target", "plan")
-    page.locator(".st-key-task").get_by_text("Number").click()
-    expect(page.get_by_text("is text; a regression needs numbers")).to_be_visible()
-    expect(page.get_by_role("link", name="Open Features")).to_be_visible()
+    choose(page, "target", "y")
+    expect(page.get_by_text(re.compile("single value"))).to_be_visible()
+    expect(page.locator(".st-key-next button")).to_be_disabled()
 
 
-def test_back_and_a_second_tab_show_what_the_address_says(app, page):
-    visit(page, app.url)
-    upload(page, "tabs.csv", churn(70, seed=3))
-    heading(page, "Data")
-    (dataset,) = Store(app.home).datasets("tabs")
-    nav(page, "Features")
-    nav(page, "Quality")
-    page.go_back()
-    heading(page, "Features")
-    assert asked(page)["dataset"] == [dataset.id]
-    other = page.context.new_page()
-    visit(other, page.url)
-    shows(other, "tabs v1")
-
-
-def test_names_from_a_file_are_shown_as_they_are(app, page):
+def test_names_from_a_file_are_shown_as_they_are_and_what_was_renamed_or_cannot_be_learned_is_said(app, page):
     """Markdown, HTML, formulas and addresses in names are text: no image is asked for, nothing is run, nothing is a link."""
     names = ["*bold* $x^2$", "<img src=x onerror=alert(1)>", "![p](http://evil.example/p.png)", ":red[r] :smile:"]
-    rows = "".join(",".join(f'"{name} {i % 3}"' for name in names) + f",{i % 2}\n" for i in range(60))
+    header = ",".join(f'"{name}"' for name in [*names, names[1], ""]) + ",y\n"  # one name twice, and one that is empty
+    rows = "".join(",".join(f'"{name} {i % 3}"' for name in names) + f",{i},{i * 2},{i % 2}\n" for i in range(60))
     shown: list[str] = []
     page.on("dialog", lambda dialog: (shown.append(dialog.message), dialog.dismiss()))
     visit(page, app.url)
-    upload(page, "*names* [x](http:evil).csv", ("".join(f'"{name}",' for name in names) + "y\n" + rows).encode())
+    upload(page, "*names* [x](http:evil).csv", (header + rows).encode())
     heading(page, "Data")
+    page.get_by_role("tab", name="Import report").click()
+    expect(page.get_by_text("Renamed columns")).to_be_visible()
     nav(page, "Features")
     choose(page, "target", names[0])
     chip = page.locator(".st-key-chips").get_by_text("bold").first
     expect(chip).to_contain_text("*bold* $x^2$")
+    expect(page.get_by_text("fitted inside each fold")).to_be_visible()
+    page.locator(".st-key-task").get_by_text("Number").click()
+    expect(page.get_by_text("is text; a regression needs numbers")).to_be_visible()
+    expect(page.get_by_role("link", name="Open Features")).to_be_visible()
     nav(page, "Quality")
     assert shown == []
 
@@ -206,27 +170,28 @@ def flights(app) -> str:
     return dataset.id
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_in_light_and_dark(app, flights, browser, scheme, tmp_path):
+BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 28)"}
+
+
+def test_every_page_in_light_and_dark(app, flights, page, tmp_path):
     """Our colours are used, nothing sticks out to the right, and no page shows an error; the pictures go to $TRAINYARD_SCREENSHOTS.
 
     With TRAINYARD_DOC_SCREENSHOT=1 the picture of the documentation is drawn anew, too.
     """
     folder = Path(os.environ.get("TRAINYARD_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
-    context = browser.new_context(viewport=SIZE, color_scheme=scheme)
-    page = context.new_page()
-    for name, path in TABS.items():
+    for number, (name, path) in enumerate(TABS.items()):
         visit(page, f"{app.url}{path}{'&' if '?' in path else '?'}dataset={flights}")
         shows(page, "cancelled_flights v1")
         page.wait_for_load_state("networkidle")
-        if page.get_by_test_id("stPlotlyChart").count():
-            page.wait_for_selector(".js-plotly-plot .main-svg")
-        page.screenshot(path=folder / f"{name}_{scheme}.png")
-        colour = page.get_by_test_id("stApp").evaluate("element => getComputedStyle(element).backgroundColor")
-        assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 28)"}[scheme]
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is wider than the window"
-        assert page.get_by_test_id("stException").count() == 0
-    context.close()
-    if scheme == "light" and os.environ.get("TRAINYARD_DOC_SCREENSHOT"):
+        for scheme in ("light", "dark") if number % 2 == 0 else ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUND[scheme])
+            idle(page)
+            if page.get_by_test_id("stPlotlyChart").count():
+                page.wait_for_selector(".js-plotly-plot .main-svg")
+            page.screenshot(path=folder / f"{name}_{scheme}.png")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is wider than the window"
+            assert page.get_by_test_id("stException").count() == 0
+    if os.environ.get("TRAINYARD_DOC_SCREENSHOT"):
         shutil.copy(folder / "features_light.png", ROOT / "assets" / "screenshot.png")
