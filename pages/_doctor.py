@@ -34,6 +34,8 @@ def section(at: _ui.Current) -> None:
     decided = decisions(run.id)
     _facts(found, decided)
     if found["suspects"]:
+        if not found["errors"]:
+            st.caption("No label is plainly wrong. Those below are the ones that the models doubt most.")
         _review(at, run, found["suspects"], decided, found["classes"])
     changes = {row: said["label"] for row, said in decided.items() if said["decision"] in (ACCEPT, CHANGE)}
     if changes:

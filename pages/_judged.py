@@ -115,6 +115,7 @@ def number(value: float | None) -> str:
     """A score with as many digits as it deserves; a dash for what is not known."""
     if value is None or not math.isfinite(value):
         return "–"
+    value = round(value, 4) + 0.0  # no minus before a zero
     size = abs(value)
     return f"{value:,.0f}" if size >= 10_000 else f"{value:,.1f}" if size >= 100 else f"{value:,.3f}" if size >= 10 else f"{value:.4f}"
 

@@ -156,7 +156,7 @@ def _field(column: Column, value: Any, key: str) -> Any:
         kind = int if column.dtype == "int" else float
         return st.number_input(title, value=None if value is None else kind(value), step=1 if kind is int else None, key=key, placeholder="missing",
                                format=None if kind is int else "%g")  # fmt: skip
-    return st.text_input(title, "" if value is None else str(value), key=key, placeholder="missing") or None
+    return st.text_input(title, "" if value is None else str(value).removesuffix(" 00:00:00"), key=key, placeholder="missing") or None
 
 
 def _prediction(model: Predictor, values: dict[str, Any]) -> None:

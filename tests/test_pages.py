@@ -241,13 +241,13 @@ def test_a_target_that_cannot_be_learned_is_said_in_a_sentence(store, tmp_path, 
 HOSTILE = ["*bold*", ":red[colour]", "[link](http://evil.example)", "$x^2$", "<b>tag</b>", ":material/home:", "`code`", "a | b", "www.evil.example", "-- >"]
 
 
-@pytest.mark.parametrize("page", ["data", "quality", "features"])
-def test_names_from_data_are_never_markdown(store, tmp_path, page):
+@pytest.mark.parametrize(("page", "tab"), [("data", "Columns"), ("data", "Contract"), ("quality", "Checks"), ("features", "Recipe"), ("features", "Templates")])
+def test_names_from_data_are_never_markdown(store, tmp_path, page, tab):
     """Each name is found on the page only in its escaped form."""
     frame = pd.DataFrame({name: [f"{name} {i % 3}" for i in range(60)] for name in HOSTILE} | {"y": [0, 1] * 30})
     dataset = add(store, tmp_path, frame, name="*name* :red[x]")
     drafted(store, dataset, "*bold*")
-    at = opened(page, dataset=dataset.id)
+    at = opened(page, dataset=dataset.id, tab=tab)
     assert not at.exception
     texts = [element.value for kind in ("markdown", "caption", "error", "warning") for element in at.get(kind)]
     texts += [str(button.label) for button in at.button]
