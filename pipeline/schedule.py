@@ -249,12 +249,20 @@ class ByTime(Schedule):
     def __init__(self, *args: object, **named: object) -> None:
         super().__init__(*args, **named)
         self._members: list[tuple[Tally, float]] = []
-        self._weighed = -1
+        self._weighed: tuple[list[int], list[int]] | None = None  # the folds and the trials that the members were chosen on
         self._rung = list(range(rung(self.data)))
 
     @property
     def compared(self) -> list[int]:
         return self._rung
+
+    def best(self) -> Tally | None:
+        """The best as for any schedule; or one that had no time for all the folds, and is clearly better on those that it has."""
+        leader = super().best()
+        for tally in self.tallies:
+            if leader and tally.folds and not tally.failed and any(f not in tally.folds for f in leader.folds) and _behind(self, leader, tally)[0] > CLEARLY:
+                leader = tally
+        return leader
 
     def next(self) -> Task | None:
         if self.clock.left() <= 0 and len(self.tallies) >= LEAST_TRIED:
@@ -308,15 +316,8 @@ class ByTime(Schedule):
         leader = self.best()
         if leader is None or leader is tally:
             return ""
-        common = [f for f in tally.folds if f in leader.folds]
-        rows, _ = self.rows(common)
-        more = evaluate.row_losses(self.data.y[rows], tally.oof(self.data)[rows]) - evaluate.row_losses(
-            self.data.y[rows], leader.oof(self.data)[rows]
-        )
-        error = more.std() / np.sqrt(len(rows))
-        behind = more.mean() / error if error > 0 else 0.0
-        title = catalog.get("family", leader.family).title
-        return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {len(rows):,} rows." if behind > CLEARLY else ""
+        (behind, rows), title = _behind(self, tally, leader), catalog.get("family", leader.family).title
+        return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {rows:,} rows." if behind > CLEARLY else ""
 
     def _deepened(self) -> Task | None:
         """What a member of the ensemble still lacks: its refit on all rows, a second fold and a second refit, then fold after fold.
@@ -342,11 +343,13 @@ class ByTime(Schedule):
 
     def _weigh(self) -> None:
         """Choose the members anew when trials have come in: by weight for what their fits cost."""
-        ready = [t for t in self.tallies if all(f in t.folds for f in self._rung)]
-        if len(ready) == self._weighed:
+        best = self.best()
+        folds = [f for f in self._rung if best and f in best.folds] or [0]
+        ready = [t.number for t in self.tallies if all(f in t.folds for f in folds)]
+        if (folds, ready) == self._weighed:
             return
-        self._weighed = len(ready)
-        among = self.candidates(self._rung if ready[1:] else [0])
+        self._weighed = folds, ready
+        among = self.candidates(folds)
         if among:
             weighed = [(t, float(w)) for t, w in zip(among, self._weights(among), strict=True) if w > 0 or t is among[0]]
             fast = self.fast()
@@ -362,6 +365,17 @@ class ByTime(Schedule):
 
     def _typical(self) -> float:
         return float(np.median([t.seconds for t in self.tallies[1:] if t.folds] or [0]))
+
+
+def _behind(schedule: Schedule, one: Tally, other: Tally) -> tuple[float, int]:
+    """By how many standard errors the loss of the one is higher, row by row on the folds of both, and how many rows these are."""
+    rows, _ = schedule.rows([f for f in one.folds if f in other.folds])
+    if not len(rows):
+        return 0.0, 0
+    y, (its, others) = schedule.data.y[rows], (t.oof(schedule.data)[rows] for t in (one, other))
+    more = evaluate.row_losses(y, its) - evaluate.row_losses(y, others)
+    error = more.std() / np.sqrt(len(rows))
+    return float(more.mean() / error) if error > 0 else 0.0, len(rows)
 
 
 def rung(data: TrainingData) -> int:

@@ -71,7 +71,8 @@ def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dic
 def presets(plan: Plan, spec: FamilySpec, rows: int, device: str) -> list[Preset]:
     """The family's portfolio for this table; its defaults alone when it has none, and last of all when none suits."""
     entry = catalog.get("family", spec.family)
-    able, text = device_for(entry, device, rows), any(plan.kind(name) == "text" for name in plan.features)
+    kinds, able = plan.kinds, device_for(entry, device, rows)
+    text = any(kinds[name] == "text" for name in plan.features)
     suited = [p for p in entry.facts.portfolio if p.rows[0] <= rows < p.rows[1] and plan.task in p.tasks and able in p.devices]
     suited = [p for p in suited if text or not p.text]
     return suited or [Preset({}, LAST if entry.facts.portfolio else entry.order)]

@@ -248,7 +248,8 @@ def _balanced(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any,
 
 def _coded(plan: Plan, recipe: Any) -> list[int]:
     """The positions of the columns whose numbers are codes of levels."""
-    words = {name for name in plan.features if plan.kind(name) in ("categorical", "id")}
+    kinds = plan.kinds
+    words = {name for name in plan.features if kinds[name] in ("categorical", "id")}
     return [place for place, name in enumerate(features.names_out(recipe)) if name in words]
 
 

@@ -16,6 +16,7 @@ from pipeline.executor import InlineExecutor, LocalExecutor
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.schedule import CLEARLY, ByTime, ByTrials, Clock, Schedule, rung, whole_enough
+from pipeline.search import Proposal
 from pipeline.trials import REFIT, Fit, Task, TrainingData
 from tests.tables import customers
 
@@ -144,6 +145,16 @@ def test_a_hopeless_configuration_is_dropped_after_its_first_fold_with_its_reaso
     assert float(told.message.partition(" by ")[2].split()[0]) > CLEARLY
     level = [tally for tally in schedule.tallies[1:] if tally is not hopeless and len(tally.folds) >= 2]
     assert level and not any(tally.dropped for tally in level), "equals are not dropped"
+
+
+@pytest.mark.parametrize(("noise", "chosen"), [(0.3, "lightgbm"), (1.9, "linear")])
+def test_a_model_that_had_no_time_for_all_the_folds_is_chosen_only_when_it_is_clearly_better(data, noise: float, chosen: str) -> None:
+    schedule = by_time(data)
+    for family, folds, its in (("baseline", 2, 50.0), ("linear", 2, 2.0), ("lightgbm", 1, noise)):
+        tally = schedule.start(Proposal(len(schedule.tallies), family, {}, "portfolio"))
+        for fold in range(folds):
+            schedule.add(made_up(schedule, schedule.task(tally, fold), its, seconds=400.0))
+    assert len(schedule.compared) == 2 and schedule.best().family == chosen
 
 
 def test_when_the_race_is_over_the_members_get_their_refits_first_and_then_more_folds(data) -> None:

@@ -21,7 +21,8 @@ def match_columns(names: Sequence[str], schema: Schema) -> tuple[dict[str, int],
     places = {name: i for i, name in reversed(list(enumerate(given)))}
     found = {name: places[name] for name in schema.names if name in places}
     told = _renamed(names, given, schema, found)
-    extra = [i for i in range(len(given)) if i not in set(found.values())]
+    taken = set(found.values())
+    extra = [i for i in range(len(given)) if i not in taken]
     absent = [name for name in schema.names if name not in found]
     _require(found, absent, schema, names)
     told += [(given[i], "extra", f"The column {given[i]!r} is not one that the model knows; it was left out.") for i in extra]
@@ -33,7 +34,10 @@ def _renamed(names: Sequence[str], given: list[str], schema: Schema, found: dict
     """Map headers that the import had renamed, then those that differ in case, blanks or Unicode form, when only one fits."""
     told: list[Told] = []
     for fold in (str, _folded):
-        free = [i for i in range(len(given)) if i not in set(found.values())]
+        taken = set(found.values())
+        free = [i for i in range(len(given)) if i not in taken]
+        if not free:
+            break
         for column in schema.columns:
             if column.name in found:
                 continue

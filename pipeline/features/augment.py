@@ -53,11 +53,9 @@ def grow(plan: Plan, table: pd.DataFrame, y: np.ndarray) -> Grown:
 
     from pipeline.features.crossfit import ORIGIN
 
-    rows, changed = [np.arange(len(table))], []
+    rows, changed, kinds = [np.arange(len(table))], [], plan.kinds
     for place, (spec, entry) in enumerate(_of(plan, joined=False)):
-        columns = [
-            name for name in plan.features if plan.kind(name) in entry.facts.kinds and (spec.columns is None or name in spec.columns)
-        ]
+        columns = [name for name in plan.features if kinds[name] in entry.facts.kinds and (spec.columns is None or name in spec.columns)]
         if columns and len(table):
             random = np.random.default_rng([plan.seed, place])
             picked = _picked(len(table), entry.complete(spec.params)["copies"], random)
@@ -66,10 +64,8 @@ def grow(plan: Plan, table: pd.DataFrame, y: np.ndarray) -> Grown:
     origin = np.concatenate(rows)
     grown = table.iloc[origin].set_axis(pd.Index(origin, name=ORIGIN))
     for name in {name for _, columns in changed for name in columns}:
-        values = (
-            grown[name].to_numpy(dtype="float64", na_value=np.nan) if plan.kind(name) == "numeric" else grown[name].to_numpy(dtype=object)
-        )
-        values = values.copy()
+        number = kinds[name] == "numeric"
+        values = (grown[name].to_numpy(dtype="float64", na_value=np.nan) if number else grown[name].to_numpy(dtype=object)).copy()
         for begins, columns in changed:
             if name in columns:
                 values[begins : begins + len(columns[name])] = columns[name]

@@ -65,7 +65,8 @@ def screen(plan: Plan, table: pd.DataFrame, left: np.ndarray, *, should_stop: Ca
     `table` has the rows of `left`. Of many columns only those are combined that are used most, and of the candidates that
     read the same columns only the best few are given.
     """
-    own = {name: _as_number(table[name], left) for name in plan.features if plan.kind(name) != "text"}
+    kinds = plan.kinds
+    own = {name: _as_number(table[name], left) for name in plan.features if kinds[name] != "text"}
     shares, added = _used(own, left), {}
     for candidate in propose(plan, shares):
         if should_stop():
@@ -127,8 +128,10 @@ def propose(plan: Plan, shares: dict[str, float]) -> Iterator[Candidate]:
     """What could be made of the columns of a plan: of each kind, the columns with the largest shares are combined."""
     taken = {title for spec in plan.steps for title in _added(spec)} | {column.name for column in plan.columns}
 
+    known = plan.kinds
+
     def best(kinds: Sequence[str], most: int) -> list[str]:
-        names = [name for name in plan.features if plan.kind(name) in kinds and name in shares]
+        names = [name for name in plan.features if known[name] in kinds and name in shares]
         return sorted(sorted(names, key=lambda name: -shares[name])[:most], key=plan.features.index)
 
     numbers, levels, dates = best(NUMBERS, MOST_NUMBERS), best(LEVELS, MOST_LEVELS), best(DATES, MOST_DATES)

@@ -61,7 +61,7 @@ class CatBoost(Boosted):
             self.overall_ = np.array([np.mean(y)]) if self.task == "regression" else np.bincount(y) / len(y)
             return
         watch = Watch(on_round)
-        self.model_ = self._make(self._most_rounds(len(valid)))
+        self.model_ = self._make(self._most_rounds(len(valid)), boosting.bins(part))
         weights = (None, None) if weight is None else (weight[train], weight[valid])
         held = self._pool(X.iloc[valid] if hasattr(X, "iloc") else X[valid], y[valid], weights[1]) if len(valid) else None
         self.model_.fit(self._pool(part, y[train], weights[0]), eval_set=held, use_best_model=False, callbacks=[_Follow(watch)], verbose=False)
@@ -69,7 +69,7 @@ class CatBoost(Boosted):
         if self.best_round_ < self.model_.tree_count_:
             self.model_.shrink(self.best_round_)
 
-    def _make(self, rounds: int) -> Any:
+    def _make(self, rounds: int, bins: int) -> Any:
         from catboost import CatBoost as Model
 
         return Model({
@@ -85,6 +85,7 @@ class CatBoost(Boosted):
             "subsample": self.params["subsample"],
             "bootstrap_type": "Bernoulli",
             "random_strength": self.params["random_strength"],
+            "border_count": bins - 1,
             "thread_count": self.resources.threads,
             "random_seed": self.resources.seed,
             "allow_writing_files": False,

@@ -90,7 +90,7 @@ class LightGBM(Boosted):
         matrix = self._remember(X)
         train, valid = self._parts(y)
         watch = Watch(on_round)
-        options = self._options(len(train))
+        options = self._options(len(train)) | {"max_bin": boosting.bins(matrix)}
         weights = (None, None) if weight is None else (weight[train], weight[valid])
         data = lightgbm.Dataset(matrix[train], y[train], weight=weights[0], categorical_feature=self.native_, params=options)
         held = [data.create_valid(matrix[valid], y[valid], weight=weights[1])] if len(valid) else None

@@ -77,13 +77,13 @@ class XGBoost(Boosted):
 
         train, valid = self._parts(y)
         watch = Watch(on_round)
-        threads, options = self.resources.threads, self._options()
-        matrix = self._remember(X)
+        threads, matrix = self.resources.threads, self._remember(X)
+        options, most_bins = self._options() | {"max_bin": boosting.bins(matrix)}, boosting.bins(matrix)
         weights = (None, None) if weight is None else (weight[train], weight[valid])
-        data = xgboost.QuantileDMatrix(matrix[train], y[train], weight=weights[0], nthread=threads)
+        data = xgboost.QuantileDMatrix(matrix[train], y[train], weight=weights[0], nthread=threads, max_bin=most_bins)
         held = []
         if len(valid):
-            held = [(xgboost.QuantileDMatrix(matrix[valid], y[valid], weight=weights[1], nthread=threads, ref=data), "valid")]
+            held = [(xgboost.QuantileDMatrix(matrix[valid], y[valid], weight=weights[1], nthread=threads, ref=data, max_bin=most_bins), "valid")]
         most = self._most_rounds(len(valid))
         booster = xgboost.train(options, data, most, evals=held, callbacks=[_follow(watch)], verbose_eval=False)
         self.best_round_ = max(1, watch.best_round)
