@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/labels.py MANIFEST --tables adult --share 0.05 --rows 6000 --seeds 0,1,2
 
 The manifest is a list of {name, file, target, task}. A class is flipped to any other class with equal chance; a number is
-replaced by that of another row. "found" is the share of the top suspects that were flipped; "gain" compares models that have
+replaced by that of another row. "found" is the share of the top suspects that were flipped; "called" counts the labels that are called wrong,
+"rightly" is the share of them that were flipped (with --share 0 every call is a false one); "gain" compares models that have
 learned from the top proposals with models that have not, both judged by the true labels.
 """
 
@@ -22,8 +23,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipeline import evaluate
+from pipeline.analyses.doctor import examine
 from pipeline.data import infer
-from pipeline.judge.doctor import doubts
+from pipeline.executor import InlineExecutor
+from pipeline.judge.doctor import CALLED
 from pipeline.measure import Ruler
 from pipeline.plan import Plan
 
@@ -46,19 +49,20 @@ def examined(entry: dict[str, Any], folder: Path, rows: int, share: float, seed:
     truth = frame[entry["target"]]
     labels, wrong = flipped(truth, share, np.random.default_rng(seed))
     table, schema = infer(frame.assign(**{entry["target"]: labels}))
-    plan, started = Plan.draft(schema, entry["target"], task=entry["task"]), time.monotonic()
-    ruler = Ruler(plan, table, schema)
-    before = ruler.measure(plan)
-    found = doubts(before.y, before.oof)
-    seconds, top = time.monotonic() - started, found.ranked[: wrong.sum()]
+    plan, started = Plan.draft(schema, entry["target"], task=entry["task"]), time.process_time()
+    ruler = Ruler(plan, table, schema, executor=InlineExecutor())
+    before, found = examine(ruler, plan)
+    seconds, top = time.process_time() - started, found.ranked[: wrong.sum()]
     proposed = before.y.copy()
     proposed[top] = found.proposed[top]
     after = ruler.measure(plan, labels=proposed)
     known = _coded(truth, ruler)[ruler.rows]
     gain, error = evaluate.difference(plan.metric, known, after.oof, before.oof, resamples=200)
     return {
-        "table": entry["name"], "seed": seed, "rows": len(frame), "flipped": int(wrong.sum()), "found": wrong[ruler.rows][top].mean(),
-        "estimated": found.errors, "metric": plan.metric, "gain": gain, "low": gain - 1.96 * error, "high": gain + 1.96 * error, "seconds": seconds,
+        "table": entry["name"], "seed": seed, "rows": len(frame), "flipped": int(wrong.sum()),
+        "found": wrong[ruler.rows][top].mean() if len(top) else np.nan, "called": found.errors,
+        "rightly": wrong[ruler.rows][found.chance >= CALLED].mean() if found.errors else np.nan, "metric": plan.metric,
+        "gain": gain, "low": gain - 1.96 * error, "high": gain + 1.96 * error, "seconds": seconds,
     }  # fmt: skip
 
 

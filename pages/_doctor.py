@@ -53,7 +53,7 @@ def decisions(run_id: str) -> dict[int, dict[str, Any]]:
 
 def _facts(found: dict[str, Any], decided: dict[int, dict[str, Any]]) -> None:
     facts = [
-        ("Probably wrong", f"{found['errors']:,}", f"Estimated from the predictions of {found['rows']:,} rows by models that have not seen them."),
+        ("Probably wrong", f"{found['errors']:,}", f"Each more likely than not, by models that had not seen it; {found['rows']:,} rows were looked at."),
         ("Looked at", f"{len(decided)} of {len(found['suspects'])}", "The most doubtful first."),
     ]
     if found["gain"]:
@@ -88,10 +88,10 @@ def _step(title: str, key: str, to: int, possible: bool, icon: str, shortcut: st
 
 
 def _why(suspect: dict[str, Any]) -> str:
-    given, proposed = _ui.md(suspect["given"]), _ui.md(suspect["proposed"])
+    given, proposed, chance = _ui.md(suspect["given"]), _ui.md(suspect["proposed"]), f"Wrong with an estimated chance of **{suspect['chance']:.0%}**."
     if "belief" in suspect:
-        return f"Labelled **{given}**, which the models believe by {suspect['belief']:.0%}; **{proposed}** by {suspect['other']:.0%}."
-    return f"The table says **{given}**, the models **{proposed}**: {suspect['doubt']:.1f} times the usual error here."
+        return f"Labelled **{given}**, which the models believe by {suspect['belief']:.0%}; **{proposed}** by {suspect['other']:.0%}. {chance}"
+    return f"The table says **{given}**, the models **{proposed}**. {chance}"
 
 
 def _beside(at: _ui.Current, suspect: dict[str, Any]) -> None:

@@ -98,11 +98,13 @@ class Ruler:
         """The classes in the order of their codes, as the file wrote them; none for a number."""
         return self._data.classes
 
-    def measure(self, plan: Plan, *, table: pd.DataFrame | None = None, labels: np.ndarray | None = None) -> Measured:
+    def measure(
+        self, plan: Plan, *, table: pd.DataFrame | None = None, labels: np.ndarray | None = None, family: str | None = None
+    ) -> Measured:
         """Fit the model on each fold with the columns and the recipe of `plan`, and score the rows that it has not seen.
 
         `table` has other cells for the same index; `labels`, one for each of `rows` and coded as the ruler's own `y`, are
-        learned from in place of the target. Rows are always judged by the target itself.
+        learned from in place of the target. Rows are always judged by the target itself. `family` is another model, with its defaults.
         """
         if (plan.target, plan.task, plan.metric) != (self.plan.target, self.plan.task, self.plan.metric):
             raise PlanError("A ruler measures plans of one target, task and metric.", "Make another ruler for another target.")
@@ -110,7 +112,7 @@ class Ruler:
         data, kept = self._changed(plan, cells, labels)
         with tempfile.TemporaryDirectory(prefix="trainyard-ruler-") as folder:
             data.save(Workspace(folder))
-            tally = self._fitted(folder, data)
+            tally = self._fitted(folder, data, family)
         return self._measured(tally, replace(data, y=self._data.y), kept)
 
     def gain(self, one: Measured, over: Measured, *, level: float = 0.95) -> Gain:
@@ -133,11 +135,12 @@ class Ruler:
         asked = plan.training().model_copy(update={"split": self._data.plan.split})
         return replace(self._data, plan=asked, table=mine[features.inputs(plan)], y=y, folds=folds, weighing=weighing), kept
 
-    def _fitted(self, folder: str, data: TrainingData) -> Tally:
+    def _fitted(self, folder: str, data: TrainingData, family: str | None) -> Tally:
         slots = self._slots or executor.shared()
         resources = Resources(threads=slots.threads, seed=data.plan.seed, device=choose(None).kind)
-        tally, params = Tally(0, self._family, self._params), self._params
-        tasks = [Task(0, self._family, params, fold, resources) for fold in range(len(data.folds))]
+        name, params = (self._family, self._params) if family is None else (family, QUICK.get(family, {}))
+        tally = Tally(0, name, params)
+        tasks = [Task(0, name, params, fold, resources) for fold in range(len(data.folds))]
         waiting = {slots.submit(fit, folder, task) for task in tasks}
         while waiting:
             done, waiting = wait(waiting, LOOK_SECONDS, FIRST_COMPLETED)

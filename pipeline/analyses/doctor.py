@@ -6,32 +6,34 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.analyses import Asked, analysis
 from pipeline.analyses.compared import compared
 from pipeline.catalog import Param
 from pipeline.data.versions import Edit, edited
 from pipeline.errors import PlanError
-from pipeline.judge.doctor import Doubts, Neighbours, doubts
+from pipeline.judge.doctor import Doubts, Neighbours, of_classes, of_numbers
 from pipeline.measure import Measured, Ruler
+from pipeline.plan import Plan
 
 FEWEST = 20
 NEAREST = 5
+FLOOR = 0.005  # of a residual, in ranks
 
 
 @analysis(
     "doctor",
     title="Label doctor",
-    help="Predicts every row by models that have not seen it, and ranks the rows whose label they believe least, each beside its nearest rows. "
-    "A doubtful label is not a wrong one: look at each.",
+    help="Predicts every row by models that have not seen it, and ranks the rows whose label they believe least, each beside its nearest rows and "
+    "with its estimated probability of being wrong. A doubtful label is not a wrong one: look at each.",
     params=(Param("most", "int", 200, "Suspects, at most", "The most doubtful rows that are kept to look at.", 10, 1_000, unit="rows", tune=False),),
     order=40,
 )
 def doctor(asked: Asked) -> dict[str, Any]:
     asked.done(0.0, "Predicting every row by models that have not seen it")
     ruler = asked.ruler()
-    measured = ruler.measure(asked.plan)
-    found = doubts(measured.y, measured.oof)
+    measured, found = examine(ruler, asked.plan)
     count = min(asked.params["most"], len(measured.y), max(FEWEST, found.errors))
     asked.done(0.6, f"Looking for the rows nearest to {count} suspects")
     suspects = _suspects(asked, ruler, measured, found, count)
@@ -46,6 +48,19 @@ def doctor(asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def examine(ruler: Ruler, plan: Plan) -> tuple[Measured, Doubts]:
+    """The plan as the ruler measures it, and the doubts about the labels of its rows."""
+    measured = ruler.measure(plan)
+    if ruler.classes:
+        linear = ruler.measure(plan, family="linear")
+        return measured, of_classes(measured.y, (measured.oof + linear.oof) / 2)
+    ranks = pd.Series(measured.y).rank(pct=True).to_numpy()
+    expected = ruler.measure(plan, labels=ranks).oof
+    off = np.nan_to_num(np.abs(ranks - expected))
+    spread = ruler.measure(plan, labels=np.log(off + FLOOR)).oof
+    return measured, of_numbers(measured.y, expected, np.exp(spread))
+
+
 def _suspects(asked: Asked, ruler: Ruler, measured: Measured, found: Doubts, count: int) -> list[dict[str, Any]]:
     """The most doubtful rows, with positions in the table."""
     classes = ruler.classes
@@ -56,9 +71,9 @@ def _suspects(asked: Asked, ruler: Ruler, measured: Measured, found: Doubts, cou
     told = []
     for i in found.ranked[:count]:
         row, given, proposed = position[ruler.rows[i]], measured.y[i], found.proposed[i]
-        said = {"row": row, "given": named(given), "proposed": named(proposed), "doubt": round(float(found.doubt[i]), 4), "nearest": nearest.of(row, NEAREST)}
-        if classes:
-            said |= {"belief": round(float(measured.oof[i, int(given)]), 4), "other": round(float(measured.oof[i, int(proposed)]), 4)}
+        said = {"row": row, "given": named(given), "proposed": named(proposed), "chance": round(float(found.chance[i]), 4), "nearest": nearest.of(row, NEAREST)}
+        if found.believed is not None:
+            said |= {"belief": round(float(found.believed[i, int(given)]), 4), "other": round(float(found.believed[i, int(proposed)]), 4)}
         told.append(said)
     return told
 

@@ -12,7 +12,7 @@ from pipeline.analyses import answer
 from pipeline.data import infer
 from pipeline.errors import DataError, PlanError
 from pipeline.executor import InlineExecutor
-from pipeline.judge.doctor import Neighbours, doubts
+from pipeline.judge.doctor import Neighbours, of_classes, of_numbers
 from pipeline.plan import Plan
 
 ROWS, WRONG = 400, 20
@@ -51,16 +51,25 @@ def test_wrong_labels_are_found_and_correcting_them_gains(task):
     assert gain["used"] == WRONG and gain["gain"] > 0
 
 
-def test_rows_are_ranked_by_how_little_their_own_label_is_believed():
-    p = np.array([[0.9, 0.1], [0.48, 0.52], [0.05, 0.95], [np.nan, np.nan], [0.85, 0.15]])
-    found = doubts(np.array([0, 0, 1, 1, 1]), p)
-    assert found.ranked[:2].tolist() == [4, 1] and found.ranked[-1] == 3
-    assert found.proposed[4] == 0 and found.errors == 1, "row 4 is confidently of class 0; row 1 does not reach what class 1 is usually given"
+def test_labels_against_the_odds_are_called_wrong_and_others_are_not():
+    p = np.tile([0.97, 0.03], (400, 1))
+    y = np.zeros(400, int)
+    y[:12] = 1  # as many as the models expect: honest
+    p[:6] = [0.999, 0.001]
+    found = of_classes(y, np.vstack([p[:-1], [[np.nan, np.nan]]]))
+    assert set(found.ranked[:6]) == set(range(6)) and found.ranked[-1] == 399 and found.proposed[0] == 0
+    assert found.chance[:6].min() >= 0.5 > found.chance[12:].max() and found.chance[399] == 0
+    assert of_classes(np.zeros(400, int), p).errors == 0
 
 
-def test_a_class_that_no_row_carries_is_never_confident():
-    p = np.array([[0.3, 0.7], [0.6, 0.4]])
-    assert doubts(np.array([0, 0]), p).errors == 0
+def test_a_number_far_from_what_is_expected_here_is_called_wrong_and_honest_noise_is_not():
+    rng = np.random.default_rng(0)
+    x, spread = rng.random(2_000), np.where(np.arange(2_000) % 2, 0.02, 0.1)
+    y = x + spread * rng.normal(size=2_000)
+    assert of_numbers(y, x, spread).errors <= 2
+    y[1:60:2] = 1 - x[1:60:2] + 0.4 * np.sign(0.5 - x[1:60:2])
+    found = of_numbers(y, x, spread)
+    assert np.isin(np.flatnonzero(found.chance >= 0.5), np.arange(60)).all() and 20 <= found.errors <= 30
 
 
 def test_nearest_rows_compare_numbers_words_and_gaps():
