@@ -299,8 +299,8 @@ class ByTime(Schedule):
         return max(LEAST_SECONDS, min(self.clock.left(), self.clock.whole * (CAP_SHARE_SLOW if slow else CAP_SHARE)))
 
     def _judged_further(self) -> Task | None:
-        """The next of the first few folds of a trial that is not clearly behind, where one fold says too little."""
-        for tally in self.tallies:
+        """The next of the first few folds of the best trial that is not clearly behind, where one fold says too little."""
+        for tally in sorted(self.tallies, key=lambda t: (self._loss(t, [0]), t.number)):
             if tally.failed or tally.dropped or tally.family == "baseline" or 0 not in tally.folds:
                 continue
             fold = next((f for f in self._rung if (f, 0) not in tally.asked), None)

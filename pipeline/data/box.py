@@ -17,52 +17,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.data import formats
+from pipeline.data.job import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, Limits, Log, ReadOptions
 from pipeline.data.schema import Schema
 from pipeline.errors import FileRefused, TrainyardError, Unreadable
 
-JOB, TABLE, HEAD, SAMPLE, ANSWER = "job.json", "table.parquet", "head.parquet", "sample.parquet", "answer.json"
 SMALLEST_FAST = 4 << 20  # bytes; below this the careful path is quick enough
 # What the careful path may say of a probe for the fast path to be taken; doubts about columns it finds again itself.
 _FOUND_AGAIN = ("unparsable", "ambiguous_date", "missing_mark", "unit")
 _HARMLESS = {"renamed": True, "nested": True, "binary": False, **dict.fromkeys(_FOUND_AGAIN, False)}
 _MOST_MEMORY_SHARE = 0.8
-
-
-class Job(BaseModel):
-    """What to read: `path` is where the bytes are, `name` what their owner calls them, `types` whether to infer types.
-
-    `head` asks for the first lines of a text table only: enough to look at and to decide how it is to be read. With a `query` there is no
-    file: its rows come from the database of that name.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    name: str
-    types: bool
-    options: ReadOptions
-    head: bool = False
-    query: str = ""
-
-
-class Answer(BaseModel):
-    """What came of it: a report, with a schema and the content hash, or with the headers when every cell was asked for as text; or an
-    error by its class name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    report: ImportReport | None = None
-    table_schema: Schema | None = None
-    headers: list[str] | None = None
-    content: str | None = None
-    tops: dict[str, list[list[Any]]] = {}
-    error: str | None = None
-    message: str = ""
-    hint: str = ""
 
 
 def main(wait: bool) -> int:
@@ -295,6 +260,7 @@ def _note_renamed(renamed: dict[str, str], log: Log) -> None:
 def _typed(table: Any, renamed: dict[str, str], job: Job, decimal: str, log: Log) -> tuple[Any, Schema | None]:
     """The table as it will be handed over: typed with its schema, or every cell as text."""
     from pipeline.data import cells
+    from pipeline.data.columnar import nullable
     from pipeline.data.types import infer_with_notes
 
     frame = table.to_pandas(types_mapper=nullable)
@@ -304,16 +270,6 @@ def _typed(table: Any, renamed: dict[str, str], job: Job, decimal: str, log: Log
     for note in notes:
         log.add(note.kind, note.message)
     return typed, schema
-
-
-def nullable(kind: Any) -> Any:
-    """Integers and booleans with missing cells keep their type: as floats, large whole numbers would be rounded."""
-    import pandas as pd
-    import pyarrow as pa
-
-    if pa.types.is_integer(kind):
-        return pd.UInt64Dtype() if kind == pa.uint64() else pd.Int64Dtype()
-    return pd.BooleanDtype() if pa.types.is_boolean(kind) else None
 
 
 if __name__ == "__main__":

@@ -93,3 +93,12 @@ def as_plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:
 
 def _texts(column: pa.ChunkedArray, text: Callable[[Any], str]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([None if v is None else text(v) for v in column.to_pylist()], pa.string())])
+
+
+def nullable(kind: Any) -> Any:
+    """Integers and booleans with missing cells keep their type: as floats, large whole numbers would be rounded."""
+    import pandas as pd
+
+    if pa.types.is_integer(kind):
+        return pd.UInt64Dtype() if kind == pa.uint64() else pd.Int64Dtype()
+    return pd.BooleanDtype() if pa.types.is_boolean(kind) else None

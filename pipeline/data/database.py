@@ -55,7 +55,7 @@ def fetch(source: str, query: str, into: Path, limits: Limits | None = None) -> 
     It is asked in the box, under the limits of a file. Raises UnknownName for a source that is not allowed, FileRefused for more than a
     reading query and for an answer that costs too much, and Unreadable with what the database said.
     """
-    from pipeline.data.box import TABLE, Job
+    from pipeline.data.job import TABLE, Job
     from pipeline.data.reader import done
 
     _check(source, query)

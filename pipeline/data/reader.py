@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline import errors
-from pipeline.data.box import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
+from pipeline.data.job import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
 from pipeline.data.spare import started, taken

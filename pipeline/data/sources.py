@@ -15,7 +15,7 @@ from pipeline.data.cells import MISSING
 from pipeline.data.lines import tidy_quotes
 
 if TYPE_CHECKING:
-    from pipeline.data.box import Job
+    from pipeline.data.job import Job
     from pipeline.data.report import ImportReport
 
 BLOCK = 6 << 20
@@ -235,8 +235,7 @@ class ParquetSource:
         return [plain(column) if want else None for column, want in zip(block.columns, wanted, strict=True)]
 
     def columns(self, places: Sequence[int]) -> list[Any]:
-        from pipeline.data.box import nullable
-        from pipeline.data.columnar import as_plain
+        from pipeline.data.columnar import as_plain, nullable
         from pipeline.data.report import Log
 
         names = [self._file.schema_arrow.names[place] for place in places]

@@ -110,7 +110,7 @@ class Datasets:
         return self._dataset(row)
 
     def _dataset(self, row: DatasetRow) -> Dataset:
-        return to_dataset(row, self._artifacts, self._beside)
+        return to_dataset(row, self._artifacts.load, self._artifacts.parts, self._beside)
 
     def _beside(self, dataset_id: str, kind: str) -> Any:
         """What is kept beside a table under that name; None when nothing is."""
