@@ -181,7 +181,7 @@ def look(folder: str, task: Task, seconds: float, *, tell: Callable[[Any], None]
     needs = features.Needs.of(entry.facts, task.params)
     there = workspace.has(trials.recipe_name(task.fold, needs))
     _forget_peak()
-    recipe, made, judged, _, grown = trials.prepared(workspace, data, task.fold, needs)
+    recipe, made, judged, grown = trials.prepared(workspace, data, task.fold, needs)
     ready = clock()
     rounds = _Rounds(clock, seconds)
     model, _ = trials.fit_model(entry, task, data, recipe, made, rounds, grown)

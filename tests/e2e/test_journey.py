@@ -151,7 +151,7 @@ def test_names_from_a_file_are_shown_as_they_are_and_what_was_renamed_or_cannot_
     expect(page.get_by_text("fitted inside each fold")).to_be_visible()
     page.locator(".st-key-task").get_by_text("Number").click()
     expect(page.get_by_text("is text; a regression needs numbers")).to_be_visible()
-    expect(page.get_by_role("link", name="Open Features")).to_be_visible()
+    expect(page.get_by_text("Mend what is listed above first.")).to_be_visible()
     nav(page, "Quality")
     assert shown == []
 

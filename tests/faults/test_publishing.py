@@ -22,7 +22,7 @@ def test_nothing_is_ever_half(store, actor):
             assert process.wait() == -signal.SIGKILL, process.stderr.read()
     for point, run in runs.items():
         finished = point == "after_commit"
-        assert store.run(run).state == ("done" if finished else "running"), point
+        assert store.run(run).state in (("done",) if finished else ("running", "interrupted")), point  # the latter when its lease is over
         assert (store.evaluation(run) is not None) == finished, point
         assert bool(store.run_artifacts(run)) == finished, point
     assert store.load(store.run_artifacts(runs["after_commit"])["rows"]) == b"rows"
