@@ -126,6 +126,7 @@ def quick_enough(members: Members, schedule: Schedule, loaded: Loaded) -> list[l
     offered = [models_of(t) for t in members.tallies]
     if not schedule.timed:
         return [fits[:1] for fits in offered] if len(offered) > 1 else offered
+    costs = [_cost(fits[0][0], schedule, loaded) for fits in offered]  # the others of a member cost the same, and need not be loaded for it
     taken: list[list[tuple[Fit, float]]] = [[] for _ in offered]
     order, spent, recipes = np.argsort(-members.weights, kind="stable"), 0.0, set()
     for turn in range(max(len(fits) for fits in offered)):
@@ -134,7 +135,7 @@ def quick_enough(members: Members, schedule: Schedule, loaded: Loaded) -> list[l
                 continue
             fit, count = offered[i][turn]
             name = recipe_name(fit.fold, fit.needs)
-            model, recipe = _cost(fit, schedule, loaded)
+            model, recipe = costs[i]
             cost = model + (0 if name in recipes else recipe)
             if spent == 0 or spent + cost <= MOST_LATENCY:
                 taken[i].append((fit, count))

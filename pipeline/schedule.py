@@ -17,7 +17,7 @@ import numpy as np
 from pipeline import catalog, ensemble, evaluate, search
 from pipeline.models import Resources, device_for
 from pipeline.plan import Plan
-from pipeline.trials import REFIT, REFIT_ROUNDS, Fit, Tally, Task, TrainingData
+from pipeline.trials import REFIT, REFIT_ROUNDS, WHOLE_ENOUGH, Fit, Tally, Task, TrainingData
 
 GENERATION = 4  # proposals of a budget in trials that are made at once; the number of cores must not change what is tried
 MEMBERS = 6  # at most, of an ensemble that is refitted in a budget in trials
@@ -36,7 +36,6 @@ MOST_LATENCY_OF_FAST = 0.015  # seconds per 1,000 rows with one thread
 HEAVY = 0.1  # the weight from which a member is worth a second fold and refit before the others have theirs
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
-WHOLE_ENOUGH = 0.8  # of its rounds: a refit that the clock cut earlier is not used
 MOST_TRIALS = ((400, 12), (1_000, 20), (2_500, 40), (10_000, 100))  # rows, configurations: small tables are protected from over-tuning
 
 

@@ -33,6 +33,7 @@ REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
+WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
 HOPE_SHARE = 0.3  # of its time that a fit always gets
 HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
 
@@ -362,8 +363,10 @@ class Tally:
 
     @property
     def folds(self) -> dict[int, Fit]:
-        """The fits on folds that have predictions."""
-        return {fold: fit for (fold, _), fit in sorted(self.fits.items()) if fold != REFIT and fit.predicted is not None}
+        """The fits on folds that have predictions, but for those that the clock cut far shorter than the first."""
+        there = {fold: fit for (fold, _), fit in sorted(self.fits.items()) if fold != REFIT and fit.predicted is not None}
+        enough = WHOLE_ENOUGH * there[0].rounds if 0 in there else 0
+        return {fold: fit for fold, fit in there.items() if not fold or fit.stopped is None or fit.stopped >= enough}
 
     @property
     def refits(self) -> list[Fit]:
@@ -460,11 +463,12 @@ def _on_threads(estimator: Any, threads: int) -> None:
 def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
     """What comes of the rows, and the processor seconds of the quicker of two calls: one may have had something to load.
 
-    What else the machine does must not decide which models are kept, so it is not the time on the clock.
+    What else the machine does must not decide which models are kept, so it is not the time on the clock; nor that of other
+    threads, which may only be waiting.
     """
     seconds = []
     for _ in range(2):
-        began = time.process_time()
+        began = time.thread_time()
         made = work(rows)
-        seconds.append(time.process_time() - began)
+        seconds.append(time.thread_time() - began)
     return made, min(seconds)

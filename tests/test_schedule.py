@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from pipeline.data import infer
 from pipeline.executor import InlineExecutor, LocalExecutor
 from pipeline.models import Resources
 from pipeline.plan import Plan
+from pipeline.results import models_of
 from pipeline.schedule import CLEARLY, ByTime, ByTrials, Clock, Schedule, rung, whole_enough
 from pipeline.search import Proposal
 from pipeline.trials import REFIT, Fit, Task, TrainingData
@@ -155,6 +157,16 @@ def test_a_model_that_had_no_time_for_all_the_folds_is_chosen_only_when_it_is_cl
         for fold in range(folds):
             schedule.add(made_up(schedule, schedule.task(tally, fold), its, seconds=400.0))
     assert len(schedule.compared) == 2 and schedule.best().family == chosen
+
+
+def test_a_fold_that_the_clock_cut_far_shorter_than_the_first_spoils_nothing(data) -> None:
+    schedule = by_time(data)
+    tally = schedule.start(Proposal(0, "lightgbm", {}, "portfolio"))
+    for fold, stopped in ((0, None), (1, 20), (2, 80), (3, None)):  # the first kept 100 rounds
+        made = made_up(schedule, schedule.task(tally, fold), 50.0 if fold == 1 else 1.0)
+        schedule.add(replace(made, stopped=stopped, state="cut" if stopped else "complete"))
+    assert list(tally.folds) == [0, 2, 3]
+    assert np.isnan(tally.oof(data)[data.folds[1][1]]).all() and [fit.fold for fit, _ in models_of(tally)] == [0, 2, 3]
 
 
 def test_when_the_race_is_over_the_members_get_their_refits_first_and_then_more_folds(data) -> None:
