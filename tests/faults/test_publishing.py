@@ -34,7 +34,8 @@ def test_nothing_is_ever_half(store, actor):
     homes.all_is_well(store)
 
     homes.age_beats(store, 16)
-    assert sorted(store.reap()) == sorted(runs[point] for point in POINTS if point != "after_commit")
+    store.reap()  # a process that began late may have done it for the first of them
+    assert {store.run(run).state for point, run in runs.items() if point != "after_commit"} == {"interrupted"}
     again = store.claim("w", store.resume(runs["before_commit"]).id)
     store.finish(again, state="done", evaluation={}, leaderboard=[], artifacts={"predictor": {1}})
     assert store.predictor(store.keep(again.run.id, "churn")) == {1}
