@@ -22,6 +22,9 @@ _ui.next_step("Choose what the model sees.", "pages/features.py", "Choose featur
 '''
 # In a process of its own, because Streamlit and the pages are imported from the copy.
 VISIT = """
+import atexit
+import psutil
+atexit.register(lambda: [child.terminate() for child in psutil.Process().children()])  # the worker that the app starts
 from streamlit.runtime.pages_manager import PagesManager
 PagesManager.uses_pages_directory = False
 from streamlit.testing.v1 import AppTest
