@@ -259,7 +259,8 @@ class ByTime(Schedule):
         """The best as for any schedule; or one that had no time for all the folds, and is clearly better on those that it has."""
         leader = super().best()
         for tally in self.tallies:
-            if leader and tally.folds and not tally.failed and any(f not in tally.folds for f in leader.folds) and _behind(self, leader, tally)[0] > CLEARLY:
+            lacks = tally.folds and any(fold not in tally.folds for fold in self.compared)
+            if leader and lacks and _behind(self, leader, tally)[0] > CLEARLY:
                 leader = tally
         return leader
 
