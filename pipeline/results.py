@@ -15,14 +15,13 @@ from pipeline.errors import TrainingError
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor, blend
 from pipeline.schedule import Schedule, whole_enough
-from pipeline.trials import Fit, Loaded, Tally, TrainingData, Trial, recipe_name
+from pipeline.trials import Fit, Loaded, Tally, TrainingData, Trial, costed_rows, recipe_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
 MOST_LATENCY = 0.08  # seconds per 1,000 rows of an ensemble: slower models are left out
-MEASURED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def result(name: str, members: Members, schedule: Schedule, loaded: Loaded, sche
 
 def _measured(predictor: Predictor, data: TrainingData) -> float:
     """Seconds per 1,000 rows, on rows of the training table."""
-    rows = data.table.iloc[:MEASURED_ROWS]
+    rows = data.table.iloc[: costed_rows(len(data.rows))]
     began = time.perf_counter()
     blend(predictor.models, predictor.weights, rows)
     return (time.perf_counter() - began) / len(rows) * 1000

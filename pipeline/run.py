@@ -29,7 +29,7 @@ from pipeline.predictor import Predictor
 from pipeline.replay import Replay, realised
 from pipeline.results import Holdout
 from pipeline.schedule import ByTime, ByTrials, Clock, Schedule
-from pipeline.trials import Loaded, TrainingData, Trial
+from pipeline.trials import Loaded, TrainingData, Trial, costed_rows
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def execute(
     data, holdout = prepare(plan, table, schema, journal.warn)
     with _space(workspace) as space:
         data.save(space)
-        data = replace(data, table=data.table.iloc[: results.MEASURED_ROWS])  # the rest is on the disk
+        data = replace(data, table=data.table.iloc[: costed_rows(len(data.rows))])  # the rest is on the disk
         give_back_memory()
         schedule = _schedule(data, holdout, slots, space, started, should_stop or (lambda: False))
         Fitting(schedule, space, slots, journal).run()

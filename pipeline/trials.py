@@ -33,6 +33,8 @@ REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
+COSTED_ROWS = 4_000  # at most: a holdout of a fifth of a larger table costs no more per row than these
+REPEATED_SECONDS = 0.25  # what takes longer is timed once
 WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
 HOPE_SHARE = 0.3  # of its time that a fit always gets
 HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
@@ -438,14 +440,15 @@ class Loaded:
         """Seconds per 1,000 rows of the model, on all cores, and of its recipe, on one."""
         name = recipe_name(fit.fold, fit.needs)
         if name not in self._batches:
-            rows = self._data.table.iloc[np.arange(TIMED_ROWS) % len(self._data.table)]
+            rows = self._data.table.iloc[np.arange(costed_rows(len(self._data.rows))) % len(self._data.table)]
             self._batches[name] = _timed(self.recipe(fit).transform, rows)
         batch, seconds = self._batches[name]
         model = self.model(fit)
         _on_threads(model.estimator, 1)
         spent = _timed(model.predict_prepared, batch)[1] / cores()
         _on_threads(model.estimator, cores())
-        return spent, seconds
+        per_thousand = 1_000 / batch.shape[0]
+        return spent * per_thousand, seconds * per_thousand
 
     def recipe(self, fit: Fit) -> Any:
         """The fitted recipe of a finished fit."""
@@ -455,13 +458,18 @@ class Loaded:
         return self._recipes[name]
 
 
+def costed_rows(n_rows: int) -> int:
+    """How many rows a model is timed on: as many as a fifth of the table, for people score tables of the size that they have."""
+    return min(max(TIMED_ROWS, n_rows // 5), COSTED_ROWS)
+
+
 def _on_threads(estimator: Any, threads: int) -> None:
     if hasattr(estimator, "resources"):
         estimator.resources = replace(estimator.resources, threads=threads)
 
 
 def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
-    """What comes of the rows, and the processor seconds of the quicker of two calls: one may have had something to load.
+    """What comes of the rows, and the processor seconds of the quicker of two calls, if they are short: one may have had something to load.
 
     What else the machine does must not decide which models are kept, so it is not the time on the clock; nor that of other
     threads, which may only be waiting.
@@ -471,4 +479,6 @@ def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
         began = time.thread_time()
         made = work(rows)
         seconds.append(time.thread_time() - began)
+        if seconds[0] > REPEATED_SECONDS:
+            break
     return made, min(seconds)
