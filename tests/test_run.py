@@ -25,6 +25,15 @@ def train(*words: object, **named: object) -> pipeline.Outcome:
     return pipeline.train(*words, **{"executor": InlineExecutor()} | named)
 
 
+def briefly(frame: pd.DataFrame, target: str, families: list[str], trials: int = 1, seed: int = 0) -> pipeline.Outcome:
+    """The same on three folds."""
+    table, schema = infer(frame)
+    plan = Plan.draft(schema, target).change(
+        families=[{"family": name} for name in families], search={"strategy": "tpe", "trials": trials}, seed=seed, split={"holdout": 0, "folds": 3}
+    )
+    return carried_out(plan, table, schema, explained=False)
+
+
 def carried_out(plan: Plan, table: pd.DataFrame, schema: object, **named: object) -> pipeline.Outcome:
     return execute(plan, table, schema=schema, executor=InlineExecutor(), **named)
 
@@ -84,7 +93,7 @@ def test_the_holdout_score_is_that_of_the_kept_predictor(trained: tuple) -> None
 
 
 def test_a_budget_in_trials_repeats_itself_exactly_and_without_a_holdout_every_row_is_learned_from_and_judged_out_of_fold() -> None:
-    outcome, again = (train(customers(), "left", budget_trials=3, families=QUICK, seed=3) for _ in range(2))
+    outcome, again = (briefly(customers(), "left", QUICK, trials=3, seed=3) for _ in range(2))
     assert [(t.family, t.params, t.score) for t in outcome.trials] == [(t.family, t.params, t.score) for t in again.trials]
     assert np.array_equal(*(run.predictor.predict_proba(customers(seed=9)) for run in (outcome, again)))
     assert len(outcome.trials) == 4  # three and the baseline
@@ -117,7 +126,9 @@ def test_the_figures_out_of_fold_rest_on_exactly_the_rows_that_have_predictions(
 
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path) -> None:
     table, schema = infer(customers())
-    plan = Plan.draft(schema, "left").change(families=[{"family": f} for f in QUICK], search={"strategy": "tpe", "trials": 3})
+    plan = Plan.draft(schema, "left").change(
+        families=[{"family": f} for f in QUICK], search={"strategy": "tpe", "trials": 3}, split={"holdout": 0, "folds": 3}
+    )
     whole = carried_out(plan, table, schema, explained=False)
     told: list[tuple] = []
 
@@ -191,14 +202,14 @@ def noise(columns: dict[str, object], rows: int = 400) -> pd.DataFrame:
 def test_random_labels_give_no_score() -> None:
     frame = customers(400)
     frame["left"] = np.random.default_rng(5).permutation(frame["left"])
-    outcome = train(frame, "left", budget_trials=2, families=QUICK)
+    outcome = briefly(frame, "left", QUICK, trials=2)
     auc = {r["family"]: r["score"] for r in outcome.leaderboard}
     assert all(0.4 < auc[f] < 0.6 for f in QUICK)
 
 
 def test_many_columns_of_noise_give_no_score() -> None:
     rng = np.random.default_rng(0)
-    outcome = train(noise({f"c{i}": rng.normal(size=400).round(3) for i in range(1_000)}), "left", budget_trials=1, families=["linear"])
+    outcome = briefly(noise({f"c{i}": rng.normal(size=400).round(3) for i in range(1_000)}), "left", ["linear"])
     assert out_of_fold(outcome) == pytest.approx(0.5, abs=0.05)
 
 
@@ -209,7 +220,7 @@ def test_a_category_with_a_level_for_nearly_every_row_gives_no_score() -> None:
         rng = np.random.default_rng(seed)
         columns = {"street": rng.choice([f"street {i}" for i in range(250)], 400), "x": rng.normal(size=400).round(2)}
         frame = noise(columns).assign(left=rng.permutation(["yes", "no"] * 200))
-        scores.append(out_of_fold(train(frame, "left", budget_trials=1, families=["lightgbm"])))
+        scores.append(out_of_fold(briefly(frame, "left", ["lightgbm"])))
     assert np.mean(scores) == pytest.approx(0.5, abs=0.05)
 
 
@@ -220,7 +231,7 @@ def out_of_fold(outcome: pipeline.Outcome) -> float:
 def test_rows_without_a_target_and_repeated_rows_are_left_out_and_counted() -> None:
     frame = customers()
     frame.loc[:9, "left"] = None
-    outcome = train(frame, "left", budget_trials=1, families=["linear"])
+    outcome = briefly(frame, "left", ["linear"])
     assert any("10 of 240 rows" in w for w in outcome.warnings)
     assert len(outcome.rows["train"]) == 230
 
@@ -255,7 +266,7 @@ def test_text_as_a_regression_target_is_refused() -> None:
 def test_a_rare_class_with_one_member_does_not_sink_the_run() -> None:
     frame = TABLES["multiclass"][0]()
     frame.loc[0, "kind"] = "orchid"
-    outcome = train(frame, "kind", budget_trials=2, families=QUICK)
+    outcome = briefly(frame, "kind", QUICK, trials=2)
     assert "orchid" in outcome.predictor.classes
     assert np.allclose(outcome.predictor.predict_proba(frame).sum(axis=1), 1)
 

@@ -71,11 +71,14 @@ def drive(schedule: Schedule, noise: Callable[[Task], float], most: int = 60) ->
 
 
 def test_the_number_of_slots_changes_nothing_in_a_budget_of_trials() -> None:
+    table, schema = infer(customers())
+    families, search = [{"family": "linear"}, {"family": "lightgbm"}], {"strategy": "tpe", "trials": 3}
+    plan = Plan.draft(schema, "left").change(families=families, search=search, split={"holdout": 0, "folds": 3}, seed=3)
     outcomes = []
     for slots in (1, 2):
         executor = LocalExecutor(slots, threads=1)
         try:
-            outcomes.append(pipeline.train(customers(), "left", budget_trials=3, families=["linear", "lightgbm"], seed=3, executor=executor))
+            outcomes.append(pipeline.execute(plan, table, schema=schema, explained=False, executor=executor))
         finally:
             executor.close()
     one, two = outcomes
@@ -233,7 +236,7 @@ def test_what_an_earlier_attempt_has_spent_counts() -> None:
 def test_a_budget_in_seconds_is_ended_by_its_clock_and_can_be_replayed_exactly() -> None:
     """An endless search on a small table: only the clock can end it. The margin is large; nothing here is about speed."""
     table, schema = infer(customers())
-    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "seconds": 6}, split={"holdout": 0})
+    plan = Plan.draft(schema, "left").change(families=[{"family": "linear"}], search={"strategy": "random", "seconds": 3}, split={"holdout": 0})
     told: list[dict] = []
     outcome = pipeline.execute(plan, table, schema=schema, explained=False, executor=InlineExecutor(),
                                on_event=lambda kind, payload: told.append(payload) if kind == "progress" else None)  # fmt: skip

@@ -74,18 +74,11 @@ def test_without_a_memory_the_same_past_gives_the_same_proposals_and_another_see
 
 
 @EACH
-def test_a_search_that_was_cut_goes_on_with_the_same_proposals(entry, smooth):
-    whole = searched(entry.name, smooth, seed=3, trials=10)
-    (proposed,) = propose_many(strategy_of(Search(strategy=entry.name)), smooth, whole[:9], 3, 1)
-    assert proposed == (whole[9].family, whole[9].params)
-
-
-@EACH
 @pytest.mark.parametrize("family", TUNABLE, ids=lambda e: e.name)
 def test_proposals_are_inside_every_bound_of_every_family(entry, family):
     space = some_space(family.name)
     past = some_past(space, 7)
-    for _, params in propose_many(strategy_of(Search(strategy=entry.name)), space, past, 1, 2):
+    for _, params in propose_many(strategy_of(Search(strategy=entry.name)), space, past, 1, 1):
         assert family.complete(params), "raises PlanError outside the bounds"
         assert set(params) == {p.name for p in space[family.name]}
 
@@ -113,25 +106,25 @@ def test_failed_running_and_missing_trials_do_not_stop_it(entry):
 def test_it_finds_the_foot_of_a_bowl_better_than_chance(name, smooth):
     """With 40 trials, on average over a few seeds, it is at most half as far off as draws at random are (NSGA-II, which is slower: 0.8).
 
-    The Gaussian process takes its time for each answer, so it gets half the trials and fewer seeds; chance keeps its 40.
+    The Gaussian process takes its time for each answer, so it gets a third of the trials and fewer seeds; chance keeps its 40.
     """
     seeds = range(2 if name == "gp" else 5)
-    best = {who: fmean(min(p.loss for p in searched(who, smooth, seed, 20 if who == "gp" else 40)) for seed in seeds) for who in ("random", name)}
+    best = {who: fmean(min(p.loss for p in searched(who, smooth, seed, 14 if who == "gp" else 40)) for seed in seeds) for who in ("random", name)}
     assert best[name] < best["random"] * (0.8 if name == "nsga2" else 0.5)
 
 
 def test_the_genetic_search_finds_a_front_of_two_objectives(smooth):
     """Quality wants a small share, latency a large one; every quarter of the way between is on the front."""
-    past = searched("nsga2", smooth, 0, 120, population=12, objectives="quality and latency")
-    alone = searched("nsga2", smooth, 0, 120, population=12)
+    past = searched("nsga2", smooth, 0, 84, population=12, objectives="quality and latency")
+    alone = searched("nsga2", smooth, 0, 84, population=12)
 
     def reached(trials: list[Past], worst: float) -> float:
         """The best latency among the trials of a quality that is good enough."""
         return min((p.latency for p in trials if p.loss <= worst), default=1.0)
 
     assert reached(past, 0.5) < 0.15 and reached(past, 0.1) < 0.55
-    late = past[80:]
-    assert fmean(p.latency for p in late) < fmean(p.latency for p in alone[80:]) - 0.1, "both objectives pull"
+    late = past[48:]
+    assert fmean(p.latency for p in late) < fmean(p.latency for p in alone[48:]) - 0.1, "both objectives pull"
 
 
 def test_cma_es_keeps_categories_at_the_best_known_values():

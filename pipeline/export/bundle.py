@@ -30,6 +30,7 @@ PROOF_ROWS = 200
 TOLERANCE = 1e-9
 MOST_BYTES = 4_000_000_000
 SUMS = "SHA256SUMS"
+WORDS = {SUMS, "requirements.txt", "MODEL_CARD.md"}  # the parts that may name the packages; scoring reads none but the sums
 CONTRACT = "contract.json"
 FUTURE = "from __future__ import annotations"  # must stand first in a file, and reading all files as one text it does not
 # Runs predict.py and writes down the modules that scoring has loaded.
@@ -60,7 +61,8 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     """Write the bundle of a kept model to `to` (a zip, or a folder to put it in) and prove it.
 
     The bundle is unpacked into an empty folder and run in a new, isolated process outside the project; its predictions
-    for up to 200 rows of the training table, some made awkward on purpose, must equal the kept model's to 1e-9.
+    for up to 200 rows of the training table, some made awkward on purpose, must equal the kept model's to 1e-9. That
+    process also tells which packages it loaded: only the words that name them are then written anew.
     Raises ExportRefused when they do not; then nothing is left at `to`.
     """
     path = _target(version, Path(to))
@@ -73,15 +75,12 @@ def export_model(store: Store, version: ModelVersion, to: str | Path) -> Exporte
     rows = _awkward(store.dataset(version.dataset_id).table(), contents.predictor.schema.names)
     with tempfile.TemporaryDirectory(prefix="trainyard-export-") as folder:
         draft = Path(folder) / "bundle.zip"
-        _write(draft, contents)
-        _, pins = _score_outside(draft, rows, Path(folder) / "first")
-        contents = replace(contents, packages=pins)
-        _write(draft, contents)
-        theirs, _ = _score_outside(draft, rows, Path(folder) / "second")
+        proved = _write(draft, contents)
+        theirs, pins = _score_outside(draft, rows, Path(folder))
         largest = _largest_difference(theirs, contents, rows)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(draft.read_bytes())
+        _only_words_differ(proved, _write(partial, replace(contents, packages=pins)), partial)
         os.replace(partial, path)
     return Exported(path, hashlib.sha256(path.read_bytes()).hexdigest(), len(rows), largest, pins)
 
@@ -114,13 +113,25 @@ def _target(version: ModelVersion, to: Path) -> Path:
     return to / f"{safe}-{version.version}.zip"
 
 
-def _write(path: Path, contents: Contents) -> None:
+def _write(path: Path, contents: Contents) -> dict[str, bytes]:
+    """Write the bundle, and return what is in it by name."""
     files = {entry.name: entry.make(contents) for entry in catalog.entries("export")} | source_files()
     files = {name: made.encode() if isinstance(made, str) else made for name, made in files.items() if made is not None}
     files[SUMS] = "".join(f"{hashlib.sha256(made).hexdigest()}  {name}\n" for name, made in sorted(files.items())).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         for name, made in files.items():
             bundle.writestr(zipfile.ZipInfo(name), made)  # a fixed date: the same model gives the same bytes
+    return files
+
+
+def _only_words_differ(proved: dict[str, bytes], final: dict[str, bytes], path: Path) -> None:
+    """What was proved holds for the bundle that is handed out: all that scoring reads is in it, byte for byte."""
+    with zipfile.ZipFile(path) as bundle:
+        written = {name: bundle.read(name) for name in bundle.namelist()}
+    changed = {name for name in written.keys() | proved.keys() if written.get(name) != proved.get(name)}
+    if written != final or changed - WORDS:
+        path.unlink()
+        raise ExportRefused(f"The bundle at {path.parent} is not the one that was proved: {', '.join(sorted(changed - WORDS))}.", "Export the model again.")
 
 
 def _awkward(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -32,8 +32,10 @@ _started: list[subprocess.Popen] = []  # the supervisors that this process start
 class Supervision:
     """One run from claim to end: beats, looks after the child, and says how it ended if the child cannot."""
 
-    def __init__(self, store: Store, lease: Lease, start: Callable[[], ChildProcess], tick: Callable[[], None]) -> None:
-        self._store, self._lease, self._start, self._tick = store, lease, start, tick
+    def __init__(
+        self, store: Store, lease: Lease, start: Callable[[], ChildProcess], tick: Callable[[], None], patience: float = STOP_SECONDS
+    ) -> None:
+        self._store, self._lease, self._start, self._tick, self._patience = store, lease, start, tick, patience
         self._beaten = time.monotonic()
         self._patience_ends: float | None = None  # when a child that shall stop is killed
         self._replaced = False
@@ -76,12 +78,12 @@ class Supervision:
             _log.warning("no beat: %s", error)
 
     def _still_patient(self) -> bool:
-        """A child that shall stop has 5 seconds to notice, and then a minute to finish; a second one gets that minute.
+        """A child that shall stop has `patience` to notice, and then a minute to finish; a second one gets that minute.
 
         False when there is nothing more to wait for: the run has been ended.
         """
         now = time.monotonic()
-        self._patience_ends = self._patience_ends or now + STOP_SECONDS
+        self._patience_ends = self._patience_ends or now + self._patience
         if self._child.stopping and not self._replaced:
             self._replaced, self._patience_ends = True, now + FINISH_SECONDS
         if now < self._patience_ends:
@@ -121,7 +123,10 @@ def _obituary(code: int, log: str) -> tuple[str, str, str, str]:
     return "failed", f"The training process ended with exit code {code} and said nothing.", f"See the log {log}; resume to try again.", "worker_died"
 
 
-def serve(home: str | Path | None = None, token: str = "", command: Sequence[str] = CHILD, idle_seconds: float = IDLE_SECONDS) -> int:
+def serve(
+    home: str | Path | None = None, token: str = "", command: Sequence[str] = CHILD, idle_seconds: float = IDLE_SECONDS,
+    patience: float = STOP_SECONDS,
+) -> int:  # fmt: skip
     """Do queued runs, one after the other, until there has been nothing to do for `idle_seconds` or another serves this home."""
     store = Store(home)
     token = token or secrets.token_hex(16)
@@ -129,7 +134,7 @@ def serve(home: str | Path | None = None, token: str = "", command: Sequence[str
         _log.info("another supervisor serves %s", store.home)
         return 0
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    service = Service(store, token, command)
+    service = Service(store, token, command, patience)
     try:
         service.loop(idle_seconds)
     finally:
@@ -140,8 +145,8 @@ def serve(home: str | Path | None = None, token: str = "", command: Sequence[str
 class Service:
     """A supervisor at its place: one warmed child at hand, a beat of its own, and a look at the queue four times a second."""
 
-    def __init__(self, store: Store, token: str, command: Sequence[str]) -> None:
-        self._store, self._token, self._command = store, token, command
+    def __init__(self, store: Store, token: str, command: Sequence[str], patience: float) -> None:
+        self._store, self._token, self._command, self._patience = store, token, command, patience
         self._name = f"supervisor {os.getpid()}"
         self._beaten = float("-inf")
         self._ours = True
@@ -175,7 +180,7 @@ class Service:
         if child.exit_code(0) is not None:  # it died while it waited
             child.kill()
             child = self._start()
-        Supervision(self._store, lease, self._start, self._tick).run(child)
+        Supervision(self._store, lease, self._start, self._tick, self._patience).run(child)
 
     def _start(self) -> ChildProcess:
         return ChildProcess(self._store, self._command)

@@ -3,8 +3,10 @@
     python -m tests.faults.actors child steady --home DIR --parent PID      a child whose training is `steady`
     python -m tests.faults.actors serve steady --home DIR --token TOKEN     a supervisor of such children
     python -m tests.faults.actors here steady --home DIR --run RUN          one run in the foreground
-    python -m tests.faults.actors crowd --home DIR                          does what it is told on stdin, line by line
-    python -m tests.faults.actors die POINT --home DIR --run RUN            finishes a run, killed at a point of publishing
+    python -m tests.faults.actors crowd 3,4,5 --home DIR                    a process for each socket, which does what it is told there, line by line
+    python -m tests.faults.actors die POINT=RUN,... --home DIR              a process for each run, which finishes it and is killed at a point of publishing
+
+What imports a lot and is wanted several times is forked before it has opened anything, not started anew.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -188,12 +193,25 @@ def fill(store: Store, limit: int, size: int) -> list:
 VERBS = {f.__name__: f for f in (count, claim_all, submit, keep, ensure, fill)}
 
 
-def crowd(home: str) -> None:
+def member(home: str, handle: int) -> None:
     store = Store(home)
-    for line in sys.stdin:
-        verb, arguments = json.loads(line)
-        sys.stdout.write(json.dumps(VERBS[verb](store, *arguments)) + "\n")
-        sys.stdout.flush()
+    with socket.socket(fileno=handle) as connection, connection.makefile("rw") as stream:
+        for line in iter(stream.readline, ""):
+            verb, arguments = json.loads(line)
+            stream.write(json.dumps(VERBS[verb](store, *arguments)) + "\n")
+            stream.flush()
+
+
+def forked(lives: Sequence[Callable[[], object]]) -> list[int]:
+    """Live each of them in a process of its own, all at once; how they ended."""
+    started = []
+    for life in lives:
+        pid = os.fork()
+        if pid == 0:
+            life()
+            os._exit(0)
+        started.append(pid)
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in started]
 
 
 # --- dying at a point of publishing --------------------------------------------------------------------------------------
@@ -249,14 +267,19 @@ def main() -> int:
         parser.add_argument(option)
     parser.add_argument("--parent", type=int)
     given = parser.parse_args()
+    words = given.what.split(",")
     if given.role == "child":
         return worker.child(given.home, given.parent, TRAININGS[given.what], warm=("no_such_module",))
     if given.role == "serve":
-        return worker.serve(given.home, given.token, command("child", given.what))
+        return worker.serve(given.home, given.token, command("child", given.what), patience=1.0)
     if given.role == "here":
         run = worker.run_here(Store(given.home), given.run, lambda event: None, command=command("child", given.what))
         return 0 if run.state == "done" else 1
-    crowd(given.home) if given.role == "crowd" else die(given.what, given.home, given.run)
+    if given.role == "crowd":
+        lives = [partial(member, given.home, int(handle)) for handle in words]
+    else:
+        lives = [partial(die, point, given.home, run) for point, run in (word.split("=") for word in words)]
+    sys.stdout.write(json.dumps(forked(lives)))
     return 0
 
 

@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -47,21 +50,30 @@ def actor(store: Store) -> Iterator[Callable[..., subprocess.Popen]]:
 class Crowd:
     """Several processes that are told the same at the same moment."""
 
-    def __init__(self, members: list[subprocess.Popen]) -> None:
+    def __init__(self, members: list[TextIO]) -> None:
         self._members = members
 
     def all(self, verb: str, *arguments, only: int | None = None) -> list:
         members = self._members[:only]
         for member in members:
-            member.stdin.write(json.dumps([verb, arguments]) + "\n")
-            member.stdin.flush()
-        return [json.loads(member.stdout.readline() or "null") for member in members]
+            member.write(json.dumps([verb, arguments]) + "\n")
+            member.flush()
+        return [json.loads(member.readline() or "null") for member in members]
 
 
 @pytest.fixture
-def crowd(actor) -> Callable[[int], Crowd]:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return lambda size: Crowd([actor("crowd", **pipes) for _ in range(size)])
+def crowd(actor) -> Iterator[Callable[[int], Crowd]]:
+    with ExitStack() as opened:
+
+        def gather(size: int) -> Crowd:
+            ours, theirs = zip(*(socket.socketpair() for _ in range(size)))
+            handles = [end.fileno() for end in theirs]
+            actor("crowd", ",".join(map(str, handles)), pass_fds=handles)
+            for end in theirs:
+                end.close()
+            return Crowd([opened.enter_context(opened.enter_context(end).makefile("rw")) for end in ours])
+
+        yield gather
 
 
 def gone(pid: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
 
 import pytest
 
@@ -17,9 +19,9 @@ POINTS = [
 
 def test_nothing_is_ever_half(store, actor):
     runs = {point: store.submit(homes.plan_for(store, seed)).id for seed, point in enumerate(POINTS)}
-    for first, second in zip(POINTS[::2], [*POINTS[1::2], None]):  # two at a time: starting takes longest
-        for process in [actor("die", point, "--run", runs[point]) for point in (first, second) if point]:
-            assert process.wait() == -signal.SIGKILL, process.stderr.read()
+    dying = actor("die", ",".join(f"{point}={run}" for point, run in runs.items()), stdout=subprocess.PIPE)
+    ended, said = dying.communicate()
+    assert json.loads(ended) == [-signal.SIGKILL] * len(POINTS), said
     for point, run in runs.items():
         finished = point == "after_commit"
         assert store.run(run).state in (("done",) if finished else ("running", "interrupted")), point  # the latter when its lease is over

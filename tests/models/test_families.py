@@ -47,16 +47,22 @@ class Few:
 
 @pytest.fixture(scope="module")
 def fitted():
-    """The family with its defaults, fitted once on the easy table, for every test that only looks."""
+    """The family with its defaults (of rounds, few), fitted once on the easy table, for every test that only looks."""
     have: dict[tuple[str, str], tuple] = {}
 
     def get(entry: Entry, task: str) -> tuple:
         if (entry.name, task) not in have:
             table = tables.table(entry, task)
-            have[entry.name, task] = (entry.make(task, {}, ONE).fit(table.X, table.y), table)
+            have[entry.name, task] = (entry.make(task, few(entry), ONE).fit(table.X, table.y), table)
         return have[entry.name, task]
 
     return get
+
+
+def few(entry: Entry) -> dict[str, int]:
+    """As many rounds as the easy table needs, where the family has rounds."""
+    name = entry.facts.rounds
+    return {name: min(60, entry.param(name).default)} if name else {}
 
 
 def quick_fit(entry: Entry, task: str, X, y, params=None, rounds: int = 3):
@@ -78,7 +84,7 @@ def test_learns_an_easy_signal_better_than_the_baseline(entry, task, fitted):
 def test_same_seed_same_model_and_watching_the_rounds_changes_nothing(entry, task, fitted):
     model, table = fitted(entry, task)
     watching = {"on_round": lambda iteration, score: False} if entry.facts.iterative else {}
-    again = entry.make(task, {}, ONE).fit(table.X, table.y, **watching)
+    again = entry.make(task, few(entry), ONE).fit(table.X, table.y, **watching)
     np.testing.assert_array_equal(tables.answers(model, table.new), tables.answers(again, table.new))
 
 
@@ -98,7 +104,7 @@ def test_accepts_missing_values_where_it_says_so(entry, task):
 @those(lambda facts: facts.sparse)
 def test_accepts_a_sparse_matrix_where_it_says_so(entry, task, fitted):
     dense, table = fitted(entry, task)
-    model = entry.make(task, {}, ONE).fit(sparse.csr_matrix(table.X), table.y)
+    model = entry.make(task, few(entry), ONE).fit(sparse.csr_matrix(table.X), table.y)
     found = tables.answers(model, sparse.csr_matrix(table.new))
     np.testing.assert_allclose(found, tables.answers(dense, table.new), rtol=0.02, atol=0.01)
 

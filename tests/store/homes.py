@@ -50,7 +50,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        pause.wait(0.02)
+        pause.wait(0.05)  # a look costs the machine more than a wait
     raise AssertionError(f"{what} did not happen within {seconds:g} s")
 
 
