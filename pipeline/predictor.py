@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.data import conform
 from pipeline.data.schema import Schema
+from pipeline.features.shared import Brief, sharing
 
 if TYPE_CHECKING:
     from pipeline.data import Note
@@ -51,10 +52,11 @@ def blend(models: Sequence[FittedModel], weights: Sequence[float], table: pd.Dat
     by_recipe: dict[int, list[int]] = {}
     for place, model in enumerate(models):
         by_recipe.setdefault(id(model.features), []).append(place)
-    for places in by_recipe.values():
-        made = models[places[0]].features.transform(table)
-        for place in places:
-            total = total + shares[place] * models[place].predict_prepared(made)
+    with sharing(Brief()):
+        for places in by_recipe.values():
+            made = models[places[0]].features.transform(table)
+            for place in places:
+                total = total + shares[place] * models[place].predict_prepared(made)
     return total / shares.sum()
 
 

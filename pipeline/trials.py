@@ -283,14 +283,15 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     train, valid = data.part(fold)
     recipe = features.build(data.plan, needs)
     learned, y = table.iloc[train], data.y[train]
-    if features.grows(data.plan):
-        grown = features.grow(data.plan, learned, y)
-        grown = features.mix(data.plan, needs, replace(grown, X=recipe.fit_transform(grown.X, grown.y)))
-        workspace.put(f"{name}-grown", replace(grown, X=None))
-        workspace.put_matrix(f"{name}-train", grown.X)
-    else:
-        workspace.put_matrix(f"{name}-train", recipe.fit_transform(learned, y))
-    made = recipe.transform(table.iloc[valid if len(valid) else train[:1]])
+    with features.sharing(workspace):
+        if features.grows(data.plan):
+            grown = features.grow(data.plan, learned, y)
+            grown = features.mix(data.plan, needs, replace(grown, X=recipe.fit_transform(grown.X, grown.y)))
+            workspace.put(f"{name}-grown", replace(grown, X=None))
+            workspace.put_matrix(f"{name}-train", grown.X)
+        else:
+            workspace.put_matrix(f"{name}-train", recipe.fit_transform(learned, y))
+        made = recipe.transform(table.iloc[valid if len(valid) else train[:1]])
     workspace.put_matrix(f"{name}-valid", made[:0] if not len(valid) else made)
     workspace.put(name, recipe)
     del table, made

@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "results": {"catalog", "plan", "data", "features", "device", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
     "executor": {"device", "errors"},
     "ensemble": {"evaluate", "catalog", "errors"},
-    "predictor": {"data", "plan", "errors"},
+    "predictor": {"data", "features", "plan", "errors"},
     "explain": {"evaluate", "catalog", "predictor", "data", "errors"},
     "decide": {"evaluate", "catalog", "predictor", "errors"},
     "fairness": {"evaluate", "catalog", "predictor", "errors"},

@@ -118,11 +118,12 @@ from pipeline.features.augment import Grown, grow, grows, mix  # noqa: E402
 from pipeline.features.auto import recipe  # noqa: E402
 from pipeline.features.build import build, names_out, portable, rows_to_keep  # noqa: E402
 from pipeline.features.flow import Chain, Flow, Lane, chains, flow, inputs, problems  # noqa: E402
+from pipeline.features.shared import Brief, sharing  # noqa: E402
 from pipeline.features.stability import stability  # noqa: E402
 from pipeline.features.templates import Recipe  # noqa: E402
 from pipeline.features.trace import Act, Trace, trace  # noqa: E402
 
 __all__ = [
-    "Act", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
-    "grows", "inputs", "mix", "names_out", "portable", "problems", "recipe", "rows_to_keep", "stability", "step", "trace",
+    "Act", "Brief", "Chain", "Flow", "Grown", "Lane", "Needs", "Phase", "Recipe", "StepFacts", "Trace", "build", "chains", "flow", "grow",
+    "grows", "inputs", "mix", "names_out", "portable", "problems", "recipe", "rows_to_keep", "sharing", "stability", "step", "trace",
 ]  # fmt: skip

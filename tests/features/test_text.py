@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,10 +19,11 @@ import pipeline
 from pipeline import catalog
 from pipeline.errors import MissingPackage, UnknownName
 from pipeline.executor import InlineExecutor
-from pipeline.features import Needs, local_models, text
+from pipeline.features import Brief, Needs, local_models, sharing, text
 from pipeline.features.sentences import Meanings, _reader
 from pipeline.features.vocabulary import PartVocabulary, WordVocabulary, words_and_pairs
 from pipeline.features.words import TextCounts
+from pipeline.workspace import Workspace
 
 DENSE, SPARSE = Needs(scaled=True, text="both"), Needs(scaled=True, sparse=True)
 GOOD = "lovely fresh crisp tasty perfect delicious great favourite".split()
@@ -87,6 +89,7 @@ def test_negations_shouts_and_scripts_without_blanks_are_counted() -> None:
 
 
 ODD = ["", "  ", "a", "I", "Spider-Man (Earth-616)", "spider-man  again, again", "naïve ÉCOLE 😀😀", "tab\there\u3000now", "don't!! no\x00w", "\ud800 x", "don't"]
+ODD += ["a'b'c'd'e ’x''y'z!?wh'at?!no'", "'", "rock'n'roll’s it's_ok ' o' 'n", "ΑΣ ΣΑΣ. İstanbul\nΌΔΟΣ"]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(WordVocabulary, {"analyzer": words_and_pairs}), (PartVocabulary, {"analyzer": "char_wb", "ngram_range": (2, 5)})])
@@ -125,6 +128,25 @@ def test_words_say_the_same_with_and_without_a_list_of_them(step: str, parts: st
     assert scored.shape == (200, len(sparse.get_feature_names_out())) == (200, counted.shape[1] + 1), "the score is beside the words"
     assert roc_auc_score(truth, sparse.transform(new[["review"]])[:, [-1]].toarray()[:, 0]) == roc_auc_score(truth, score[:, 0])
     assert make(step, SPARSE).fit(texts(None, "")).transform(texts("a new text")).shape[0] == 1, "nothing to count"
+
+
+@pytest.mark.parametrize("step", ["tfidf", "text_hash"])
+def test_the_forms_of_a_text_share_what_is_counted_and_are_what_they_are_alone(step: str, tmp_path: Path) -> None:
+    train, new = reviews(60)[["review"]], reviews(20, seed=2)[["review"]]
+    y, memory = np.arange(60) % 2, Workspace(tmp_path)
+    for form in (SPARSE, DENSE, replace(DENSE, text="scores"), replace(DENSE, text="directions")):
+        made = []
+        for place in (memory, Brief()):
+            with sharing(place):
+                fitted = make(step, form)
+                made += [fitted.fit_transform(train, y), fitted.transform(new)]
+        alone = make(step, form)
+        made += [alone.fit_transform(train, y), alone.transform(new)]
+        as_array = [one.toarray() if form.sparse else one for one in made]
+        for i in range(2, 6):
+            np.testing.assert_allclose(as_array[i], as_array[i % 2], atol=1e-12)
+        kept = [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"]
+        assert len(kept) == 3, "the counts of the training rows, what they say of y, and the counts of the new rows"
 
 
 PACKAGE = "sentence_transformers"
