@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -190,7 +190,9 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     needs = features.Needs.of(entry.facts, task.params)
     recipe, made, valid_made, grown = prepared(workspace, data, task.fold, needs)
     rounds = _Rounds(task, tell)
-    model, balanced = fit_model(entry, task, data, recipe, made, rounds, grown)
+    owner = workspace.get("owner")
+    content = owner and (owner, recipe_name(task.fold, needs))
+    model, balanced = fit_model(entry, task, data, recipe, made, rounds, grown, content)
     _, valid = data.part(task.fold)
     predicted, score, latency = None, None, 0.0
     if len(valid):
@@ -208,11 +210,12 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
 
 
 def fit_model(
-    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable, grown: features.Grown | None = None
-) -> tuple[FittedModel, dict[str, Any] | None]:
+    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable, grown: features.Grown | None = None,
+    content: Hashable = None,
+) -> tuple[FittedModel, dict[str, Any] | None]:  # fmt: skip
     """Fit one configuration on the prepared training rows of one fold; also the rows per class before and after balancing.
 
-    `grown` says which of the rows were added, and of which rows these were made.
+    `grown` says which of the rows were added, and of which rows these were made; `content` names the rows of the fold as prepared.
     """
     made, y, weight, origin, counts = _balanced(entry, task, data, recipe, made, grown)
     present, params = None, dict(task.params)
@@ -224,8 +227,8 @@ def fit_model(
         params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
     estimator = entry.make(data.plan.task, params, task.resources)
     weighted = {} if weight is None else {"sample_weight": weight}  # a family that knows no weights need not name them
-    tied = {} if origin is None or not isinstance(estimator, Estimator) else {"origin": origin}
-    estimator.fit(made, y, **weighted, **tied, **({"on_round": on_round} if entry.facts.iterative else {}))
+    ours = {"origin": origin, "content": content if grown is None and counts is None else None} if isinstance(estimator, Estimator) else {}
+    estimator.fit(made, y, **weighted, **ours, **({"on_round": on_round} if entry.facts.iterative else {}))
     return FittedModel(recipe, estimator, present, len(data.classes)), counts
 
 

@@ -6,7 +6,7 @@ probabilities that are finite and sum to one, keeps to its threads, and answers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,21 +25,26 @@ class Estimator:
 
     degraded_: str | None = None
     _origin: np.ndarray | None = None  # of the rows of a fit that is under way
+    _content: Hashable = None  # the name of these rows
 
     def __init__(self, task: str, params: Mapping[str, Any], resources: Resources | None = None) -> None:
         self.task, self.params, self.resources = task, params, resources or Resources()
 
-    def fit(self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None, origin: np.ndarray | None = None) -> Estimator:
+    def fit(
+        self, X: Any, y: Any, on_round: OnRound | None = None, sample_weight: Any = None,
+        origin: np.ndarray | None = None, content: Hashable = None,
+    ) -> Estimator:  # fmt: skip
         """Learn from X (rows x features) and y (class labels, or numbers). A true answer of `on_round` ends the fit.
 
         `sample_weight` says how much each row counts, in any unit; families whose facts say `weights=False` count all alike.
-        `origin` ties rows that were added to those that they were made of (see `inner_split`).
+        `origin` ties rows that were added to those that they were made of (see `inner_split`). `content` names X and y: fits that
+        are given the same name may share what they make of them; None shares nothing.
         """
         with limited(self.resources.threads):
-            target, self._origin = self._begin(X, y), origin
+            target, self._origin, self._content = self._begin(X, y), origin, content if sample_weight is None else None
             if not self._single():
                 self._learn(X, target, self._weight(sample_weight, len(target)), on_round)
-            self._origin = None
+            self._origin, self._content = None, None
         return self
 
     def _begin(self, X: Any, y: Any) -> np.ndarray:

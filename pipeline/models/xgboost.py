@@ -77,24 +77,25 @@ class XGBoost(Boosted):
 
         train, valid = self._parts(y)
         watch = Watch(on_round)
-        threads, matrix = self.resources.threads, self._remember(X)
-        options, most_bins = self._options() | {"max_bin": boosting.bins(matrix)}, boosting.bins(matrix)
-        weights = (None, None) if weight is None else (weight[train], weight[valid])
-        data = xgboost.QuantileDMatrix(matrix[train], y[train], weight=weights[0], nthread=threads, max_bin=most_bins)
-        held = []
-        if len(valid):
-            held = [(xgboost.QuantileDMatrix(matrix[valid], y[valid], weight=weights[1], nthread=threads, ref=data, max_bin=most_bins), "valid")]
-        most = self._most_rounds(len(valid))
-        booster = xgboost.train(options, data, most, evals=held, callbacks=[_follow(watch)], verbose_eval=False)
+        self.columns_, self.ranks_, most_bins, data, held = self._once(lambda: self._binned(X, y, weight, train, valid))
+        options, evals = self._options() | {"max_bin": most_bins}, [(held, "valid")] if held else []
+        booster = xgboost.train(options, data, self._most_rounds(len(valid)), evals=evals, callbacks=[_follow(watch)], verbose_eval=False)
         self.best_round_ = max(1, watch.best_round)
         self.model_ = booster[: self.best_round_]
-        self.model_.set_param({"device": "cpu", "nthread": threads})  # whoever scores need not have the GPU
+        self.model_.set_param({"device": "cpu", "nthread": self.resources.threads})  # whoever scores need not have the GPU
 
-    def _remember(self, X: Any) -> np.ndarray:
-        """The training table as a matrix, levels numbered by how often they occur; the numbering is kept."""
-        self.columns_ = Columns(X)
-        self.ranks_ = {i: self.columns_.frequency_order(X, i) for i in self.columns_.levels}
-        return self.columns_.matrix(X, self.ranks_)
+    def _binned(self, X: Any, y: np.ndarray, weight: np.ndarray | None, train: np.ndarray, valid: np.ndarray) -> tuple:
+        """How levels are numbered (by how often they occur), and in bins the rows to learn from and those held back, if any."""
+        import xgboost
+
+        columns = Columns(X)
+        ranks = {i: columns.frequency_order(X, i) for i in columns.levels}
+        matrix = columns.matrix(X, ranks)
+        same = {"nthread": self.resources.threads, "max_bin": boosting.bins(matrix)}
+        weights = (None, None) if weight is None else (weight[train], weight[valid])
+        data = xgboost.QuantileDMatrix(matrix[train], y[train], weight=weights[0], **same)
+        held = xgboost.QuantileDMatrix(matrix[valid], y[valid], weight=weights[1], ref=data, **same) if len(valid) else None
+        return columns, ranks, same["max_bin"], data, held
 
     def _options(self) -> dict[str, Any]:
         objective, metric = self._objective(OBJECTIVES)

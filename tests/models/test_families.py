@@ -65,10 +65,10 @@ def few(entry: Entry) -> dict[str, int]:
     return {name: min(60, entry.param(name).default)} if name else {}
 
 
-def quick_fit(entry: Entry, task: str, X, y, params=None, rounds: int = 3):
+def quick_fit(entry: Entry, task: str, X, y, params=None, rounds: int = 3, **named):
     """A fit that ends after a few rounds where the family has rounds."""
     estimator = entry.make(task, params or {}, ONE)
-    return estimator.fit(X, y, on_round=Few(rounds)) if entry.facts.iterative else estimator.fit(X, y)
+    return estimator.fit(X, y, on_round=Few(rounds), **named) if entry.facts.iterative else estimator.fit(X, y, **named)
 
 
 @EVERY
@@ -93,6 +93,16 @@ def test_one_row_and_a_batch_agree(entry, task, fitted):
     model, table = fitted(entry, task)
     single = tables.answers(model, tables.take(table.new, slice(5, 6)))
     np.testing.assert_allclose(single[0], tables.answers(model, table.new)[5], rtol=1e-4, atol=1e-6)
+
+
+@those(lambda facts: facts.rounds)
+def test_what_another_configuration_made_of_the_same_rows_changes_no_model(entry, task):
+    table, other = tables.table(entry, task), {"learning_rate": entry.param("learning_rate").low}
+    alone = quick_fit(entry, task, table.X, table.y)
+    quick_fit(entry, task, tables.take(table.X, slice(60)), table.y[:60], content="other rows")
+    quick_fit(entry, task, table.X, table.y, other, content=task)
+    beside = quick_fit(entry, task, table.X, table.y, content=task)
+    assert np.array_equal(tables.answers(beside, table.X), tables.answers(alone, table.X))
 
 
 @those(lambda facts: facts.missing)
