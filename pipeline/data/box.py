@@ -273,4 +273,6 @@ def _typed(table: Any, renamed: dict[str, str], job: Job, decimal: str, log: Log
 
 
 if __name__ == "__main__":
-    sys.exit(main("--wait" in sys.argv))
+    status = main("--wait" in sys.argv)
+    sys.stderr.flush()
+    os._exit(status)  # the answer is on disk; taking the libraries down in order would only take time

@@ -15,7 +15,11 @@ _MASKS = np.array([int(mask) & (2**64 - 1) for mask in _KEEP], dtype=np.uint64) 
 
 def mixed(values: np.ndarray) -> np.ndarray:
     """64-bit words scattered evenly; different words stay different."""
-    words = values.view(np.uint64) * _ODD
+    return _mixed_in_place(values.view(np.uint64).copy())
+
+
+def _mixed_in_place(words: np.ndarray) -> np.ndarray:
+    words *= _ODD
     words ^= words >> _SHIFT
     words *= _OTHER
     words ^= words >> _SHIFT
@@ -87,10 +91,15 @@ def scattered_texts(texts: pa.StringArray) -> np.ndarray:
     words = np.ndarray(len(content) + 1, np.uint64, room, strides=(1,))  # the eight bytes from each position on
     seen = mixed(lengths.astype(np.uint64))
     todo, at, left = slice(None), starts.astype(np.int64), lengths
-    while len(left) and left.max() > 0:
-        mixture = mixed(seen[todo] ^ (words[at] & _MASKS[np.minimum(left, 8)]))
-        seen[todo] = mixture
-        longer = np.flatnonzero(left > 8)
-        todo = longer if isinstance(todo, slice) else todo[longer]
-        at, left = at[longer] + 8, left[longer] - 8
+    while len(left) and (longest := left.max()) > 0:
+        shortest, word = left.min(), words[at]
+        if shortest < 8:
+            word &= _MASKS[shortest if shortest == longest else np.minimum(left, 8)]
+        word ^= seen[todo]
+        seen[todo] = _mixed_in_place(word)
+        if shortest <= 8:
+            longer = np.flatnonzero(left > 8)
+            todo = longer if isinstance(todo, slice) else todo[longer]
+            at, left = at[longer], left[longer]
+        at, left = at + 8, left - 8
     return seen

@@ -41,7 +41,7 @@ class Misfit(Exception):
 
 @dataclass
 class Piece:
-    """A piece of a column: its values, and what was seen in them."""
+    """A piece of a column: its values, and what was seen in them. `coded` is the same as places in a list of the different ones."""
 
     values: pa.Array
     missing: int
@@ -49,6 +49,7 @@ class Piece:
     high: Any = None
     different: np.ndarray | None = None
     counts: dict[str, int] | None = None
+    coded: pa.DictionaryArray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,23 +109,26 @@ class Whole(Lane):
         self._hits: Counter[int] | None = Counter()
 
     def read(self, chunk: pa.Array) -> Piece:
-        if pa.types.is_string(chunk.type) and _has_codes(chunk, any_mark=True):
-            raise self._misfit()
-        array = self._cast(chunk, self.type, "float" if pa.types.is_string(chunk.type) else "whole")
+        text = pa.types.is_string(chunk.type)
+        array = self._cast(chunk, self.type, "float" if text else "whole")
         missing, values = array.null_count, _values(array, np.int64)
         ends = pc.min_max(array)
         low, high = ends["min"].as_py(), ends["max"].as_py()
+        if text and not _written_plainly(chunk, array, low, high) and _has_codes(chunk, any_mark=True):
+            raise self._misfit()
         if low is not None and (low < -numbers.LARGEST_EXACT or high > numbers.LARGEST_EXACT):
             raise self._misfit()
         hits = _hits(array.drop_null().to_numpy(), low) if low is not None and high - low < _FEW_NUMBERS else {}
-        steps = np.diff(values) if not missing else None
-        facts = {"rising": steps is not None and bool((steps > 0).all()), "counting": steps is not None and bool((steps == 1).all()),
-                 "first": values[0] if len(values) else None, "last": values[-1] if len(values) else None, "hits": hits}  # fmt: skip
+        first, last = (values[0], values[-1]) if len(values) else (None, None)
+        rising = self.rising and not missing and bool((values[1:] > values[:-1]).all())
+        counting = rising and (first is None or bool(last - first == len(values) - 1))
+        facts = {"rising": rising, "counting": counting, "first": first, "last": last, "hits": hits}
         return Piece(array, missing, low, high, self._different(array, values, low, high), facts=facts)
 
     def _different(self, array: pa.Array, values: np.ndarray, low: int | None, high: int | None) -> np.ndarray:
         known = values[array.is_valid().to_numpy(zero_copy_only=False)] if array.null_count else values
-        if low is not None and high - low < len(known):  # numbers that lie close together are quicker marked than sorted
+        # Numbers that lie close together are quicker marked than sorted, as long as all of them are kept.
+        if low is not None and high - low < len(known) and not self.different.level:
             there = np.zeros(high - low + 1, dtype=bool)
             there[known - low] = True
             known = np.flatnonzero(there) + low
@@ -223,7 +227,8 @@ class Words(Lane):
         hits = np.bincount(coded.indices.drop_null().to_numpy(), minlength=len(texts))
         counts = {text: int(n) for text, n, lost in zip(texts, hits, gone, strict=True) if not lost}
         different = self.different.part(scattered_texts(pa.array(list(counts), pa.string())))
-        return Piece(chunk, chunk.null_count, different=different, counts=counts)
+        coded = chunk.dictionary_encode() if any(gone) else coded
+        return Piece(chunk, chunk.null_count, different=different, counts=counts, coded=coded)
 
     def _few(self, chunk: pa.Array) -> bool:
         start = chunk.slice(0, 4 * _FEW_IN_A_PIECE)
@@ -344,6 +349,19 @@ def _values(array: pa.Array, kind: type) -> np.ndarray:
     """All values, with whatever stands where one is missing."""
     data = array.buffers()[1]
     return np.frombuffer(data, dtype=kind)[array.offset : array.offset + len(array)] if data is not None else np.zeros(0, dtype=kind)
+
+
+def _written_plainly(texts: pa.StringArray, numbers: pa.Array, low: int | None, high: int | None) -> bool:
+    """Whether whole numbers from zero on take as many bytes as their digits: then none has a zero, a sign or a letter too many."""
+    if low is None or low < 0:
+        return False
+    known = _values(numbers, np.int64)
+    known = known[numbers.is_valid().to_numpy(zero_copy_only=False)] if numbers.null_count else known
+    more = (10**digits for digits in range(1, len(str(high))))
+    digits = len(known) + sum(len(known) if power <= low else int(np.count_nonzero(known >= power)) for power in more)
+    _, offsets, _ = texts.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return bool(ends[1] - ends[0] == digits)
 
 
 def _hits(values: np.ndarray, low: int) -> dict[int, int]:

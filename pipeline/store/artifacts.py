@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -88,9 +89,11 @@ class Artifacts:
     def _settle(self, file: BinaryIO, tmp: Path, format: Format) -> Published:
         """Flush a written file to disk and move it to the place that its SHA-256 names."""
         file.flush()
-        os.fsync(file.fileno())
-        file.seek(0)
-        sha, size = hashlib.file_digest(file, "sha256").hexdigest(), tmp.stat().st_size
+        with ThreadPoolExecutor(1) as beside:  # the disk is waited for while the bytes are hashed
+            synced = beside.submit(os.fsync, file.fileno())
+            file.seek(0)
+            sha, size = hashlib.file_digest(file, "sha256").hexdigest(), tmp.stat().st_size
+            synced.result()
         self._move(tmp, self._path(sha))
         return Published(sha, format, size)
 
