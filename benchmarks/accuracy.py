@@ -75,7 +75,7 @@ def held_out(target: pd.Series, task: str, seed: int) -> np.ndarray:
     if task == "regression":
         test[rng.permutation(len(target))[: len(target) // 4]] = True
         return test
-    for label in sorted(set(target.astype(str))):
+    for label in sorted({str(label) for label in target}):
         rows = rng.permutation(np.flatnonzero(target.astype(str) == label))
         test[rows[: max(1, round(len(rows) * 0.25))]] = True
     return test

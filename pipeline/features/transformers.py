@@ -51,9 +51,19 @@ class Numeric(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._change(self._open(table, reset=False))
 
     def _open(self, table: object, reset: bool) -> np.ndarray:
-        values = validate_data(self, table, reset=reset, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0)
+        if reset or not self._known(table):  # looking the table over takes longer than most of what is done with a thousand rows
+            table = validate_data(self, table, reset=reset, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0)
+        values = np.asarray(table, dtype=np.float64)
         endless = np.isinf(values)
         return np.where(endless, np.nan, values) if endless.any() else values
+
+    def _known(self, table: object) -> bool:
+        """Whether the columns are plainly those of the fit, as numbers."""
+        if isinstance(table, pd.DataFrame):
+            same = np.array_equal(getattr(self, "feature_names_in_", ()), table.columns)
+            return same and all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in table.dtypes)
+        named = hasattr(self, "feature_names_in_")  # scikit-learn warns of an array then
+        return isinstance(table, np.ndarray) and table.dtype == np.float64 and table.shape[1:] == (self.n_features_in_,) and not named
 
     def _learn(self, values: np.ndarray) -> None:
         return None

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+BLOCK_CELLS = 4_000_000  # of numbers that are copied at once
+
 
 class Columns:
     """The category columns of a training table, by position, with their levels in order.
@@ -44,11 +46,11 @@ class Columns:
         if not hasattr(X, "iloc"):
             return np.asarray(X, dtype=np.float32)
         found = np.empty(X.shape, dtype=np.float32, order="F")
-        for position in range(X.shape[1]):
-            if position in self.levels:
-                codes = self.codes(X, position)
-                values = (ranks or {}).get(position, np.arange(len(self.levels[position])))
-                found[:, position] = np.where(codes >= 0, np.append(values, np.nan)[codes], np.nan)
-            else:
-                found[:, position] = X.iloc[:, position].to_numpy(dtype=found.dtype, na_value=np.nan)
+        for position in self.levels:
+            codes = self.codes(X, position)
+            values = (ranks or {}).get(position, np.arange(len(self.levels[position])))
+            found[:, position] = np.where(codes >= 0, np.append(values, np.nan)[codes], np.nan)
+        numbers = [position for position in range(X.shape[1]) if position not in self.levels]
+        for some in np.array_split(numbers, max(1, X.size // BLOCK_CELLS)):  # together, for one by one takes 30 microseconds each
+            found[:, some] = X.iloc[:, some].to_numpy(dtype=found.dtype, na_value=np.nan)
         return found
