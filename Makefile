@@ -30,7 +30,7 @@ app: install
 
 test: install-dev
 	@bash tools/chromium.sh
-	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: install-dev
 	$(PY) -m ruff check .

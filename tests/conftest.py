@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests import browser
+
+HERE = Path(__file__).parent
 
 # Set before any numerical library is imported: test files run side by side, so every pool stays small.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -21,6 +24,15 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 BROWSER_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+# Handed out first, because they take longest: one that began last would keep its worker busy while the others have nothing to do.
+# What mostly waits for other processes is between what computes. A file that is not named comes after them, which is never wrong.
+LONGEST = (
+    "e2e/test_journey.py", "test_cli.py", "e2e/test_deliver.py", "models/test_families.py", "faults/test_killed.py", "test_pages_judge.py",
+    "faults/test_real_training.py", "test_pages.py", "test_run.py", "features/test_properties.py", "data/test_box.py", "test_strategies.py",
+    "test_pages_results.py", "test_pages_quality.py", "test_pages_import.py", "test_schedule.py", "test_nested.py", "test_estimate.py",
 )  # fmt: skip
 
 
@@ -61,6 +73,8 @@ def settled(monkeypatch):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turn = {HERE / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turn.get(item.path, len(turn)))
     wanted = {marker for item in items for marker in ("browser", "gpu") if item.get_closest_marker(marker)}
     reasons = {}
     if "browser" in wanted and not browser.required() and browser.find() is None:

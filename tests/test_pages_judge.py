@@ -538,7 +538,7 @@ def test_a_file_of_other_columns_is_refused_in_words(finished, kept):
 
 
 def test_the_bundle_is_offered_after_its_proof(finished, kept):
-    at = opened("export", model=kept["binary"].ref)
+    at = opened("export", model=kept["regression"].ref)
     at.button(key="build").click().run()
     assert not at.exception and not at.error, said(at)
     assert "the largest difference of any number is" in said(at)
