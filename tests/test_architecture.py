@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"errors"},
     "plan": {"catalog", "data", "errors"},
     "quality": {"catalog", "data", "features", "plan", "errors"},
-    "features": {"catalog", "data", "plan", "errors"},
+    "features": {"catalog", "data", "device", "plan", "errors"},
     "models": {"catalog", "device", "errors"},
     "evaluate": {"catalog", "errors"},
     "balance": {"catalog", "errors"},

@@ -38,14 +38,16 @@ class Needs:
     scaled: bool = False
     missing: bool = False  # it takes missing numbers as they are
     sparse: bool = False  # it takes a CSR matrix
-    text: Literal["scores", "directions", "both"] = "directions"  # what a family gets that takes no CSR matrix
+    wide: bool = True  # and that may have tens of thousands of columns
+    text: Literal["scores", "directions", "both"] = "directions"  # what a family gets that takes no wide CSR matrix
     sums: bool = False  # it weighs and adds its columns, and follows a curve only when it is given its pieces
 
     @classmethod
     def of(cls, facts: Any, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
         """What a family wants, in this configuration."""
-        short = "directions" if facts.sparse else params.get("text_as", "both" if facts.scaled else "scores")
-        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse, short, sums=facts.scaled and facts.sparse)
+        words = facts.sparse and facts.wide
+        short = "directions" if words else params.get("text_as", "both" if facts.scaled else "scores")
+        return cls(facts.categories, facts.scaled, facts.missing, facts.sparse, facts.wide, short, sums=facts.scaled and words)
 
 
 @dataclass(frozen=True)

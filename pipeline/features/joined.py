@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 
+from pipeline.device import give_back_memory
 from pipeline.features.transformers import Numeric, drawn
 
 BLOCK = 8_192
@@ -47,6 +48,8 @@ class Joined(TransformerMixin, BaseEstimator):
             elif fitted is not None:
                 whole[len(self.fitted_)] = fitted.fit_transform(table[columns], y)
             self.fitted_.append((fitted, columns))
+        if len(table) > BLOCK:
+            give_back_memory()  # what learning took: else it stays with the process beside what is made now
         made = self._made(table.iloc[:BLOCK], {part: values[:BLOCK] for part, values in whole.items()})
         self.sparse_ = self.wants_sparse and any(map(sparse.issparse, made)) and _filled(made) < DENSE
         return self._joined(table, whole)

@@ -38,7 +38,7 @@ def tfidf(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.words import TextCounts, TextShort, TextWide
 
     counts = TextCounts(params["max_features"], params["parts"])
-    return TextWide(counts) if needs.sparse else TextShort(counts, params["components"], needs.text)
+    return TextWide(counts) if needs.sparse and needs.wide else TextShort(counts, params["components"], needs.text)
 
 
 @step(
@@ -59,7 +59,7 @@ def text_hash(params: dict[str, Any], needs: Needs) -> Any:
     from pipeline.features.words import TextHashes, TextShort, TextWide
 
     counts = TextHashes(params["places"], params["parts"])
-    return TextWide(counts) if needs.sparse else TextShort(counts, params["components"], needs.text)
+    return TextWide(counts) if needs.sparse and needs.wide else TextShort(counts, params["components"], needs.text)
 
 
 def _style_names(params: dict[str, Any]) -> dict[str, Any]:

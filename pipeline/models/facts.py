@@ -52,7 +52,8 @@ class FamilyFacts:
     """What the rest of Trainyard needs to know about a family.
 
     `categories`: how it wants categories: "native" (pandas category columns), "codes" (integers ordered by frequency)
-    or "onehot". `scaled`: wants numbers standardised. `missing`: accepts NaN. `sparse`: accepts a CSR matrix.
+    or "onehot". `scaled`: wants numbers standardised. `missing`: accepts NaN. `sparse`: accepts a CSR matrix, and `wide`
+    says that it may have tens of thousands of columns: every word of a text, not the text in short.
     `default`: belongs in a first run. `iterative`: `fit` takes `on_round(iteration, score)`, where the score is minus
     the validation loss (log loss or RMSE; None when nothing is held back) and a true answer ends the fit.
     `device`: "cpu" (never an accelerator), "cuda", or "any" (CUDA or Apple's MPS). `max_rows`: it learns from a seeded
@@ -78,6 +79,7 @@ class FamilyFacts:
     portfolio: tuple[Preset, ...] = ()
     weights: bool = True
     imports: tuple[str, ...] = ()
+    wide: bool = True
 
 
 def family(

@@ -28,7 +28,7 @@ PORTFOLIO = (
     title="Neural network",
     help="Layers of units trained by gradient descent. Errs differently from trees, which helps an ensemble; slow on a CPU, "
     "quick on a GPU.",
-    params=PARAMS, order=60, categories="onehot", scaled=True, missing=False, sparse=False, speed="slow", iterative=True,
+    params=PARAMS, order=60, categories="onehot", scaled=True, missing=False, sparse=True, wide=False, speed="slow", iterative=True,
     device="any", default=False, supports=network.supports, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:

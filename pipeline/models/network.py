@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,15 @@ class Network(Estimator):
         """The fit as data: which rows, which shape, and who decides when to stop."""
         from pipeline.models.nets.training import Job
 
-        X, given = _tame(X), self.params
+        given = self.params
         rows, valid = inner_split(y, self.resources.seed, self._origin) if given["early_stopping"] else (np.arange(len(y)), np.arange(0))
-        self.columns_ = quantile_bins(X[_some(rows, BIN_ROWS)], given["bins"])
+        numbers, sides = two_sided(X)
+        self.columns_ = {"numbers": numbers} | quantile_bins(_tame(X[_some(rows, BIN_ROWS)][:, numbers]), given["bins"])
         watch = Watch(on_round, wait=lambda best: given["patience"])
         rounds = given["epochs"] if len(valid) or not given["early_stopping"] else min(given["epochs"], WITHOUT_VALID)
         return Job(
-            X, self._scaled(y, rows), weight, rows, valid, self.columns_["numbers"], self.columns_["low"], self.columns_["inverse"],
-            self._shape(), given["learning_rate"], given["weight_decay"], rounds, self.resources.seed, watch,
+            X, self._scaled(y, rows), weight, rows, valid, numbers, sides, self.columns_["low"], self.columns_["inverse"], self._shape(),
+            given["learning_rate"], given["weight_decay"], rounds, self.resources.seed, watch,
         )  # fmt: skip
 
     def _scaled(self, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -95,8 +96,7 @@ class Network(Estimator):
         self.best_round_ = job.watch.best_round
 
     def _values(self, X: Any) -> np.ndarray:
-        X = _tame(X)
-        found = np.concatenate([self._answers(X[i : i + AT_ONCE]) for i in range(0, max(1, len(X)), AT_ONCE)])
+        found = np.concatenate([self._answers(block) for _, block in blocks(X)])
         return found[:, 0] * self.scale_ + self.centre_ if self.task == "regression" else found
 
     def _answers(self, X: np.ndarray) -> np.ndarray:
@@ -146,9 +146,16 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
+def blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows as the network sees them, a few thousand at a time: as an array all columns of 0 and 1 are many times the table."""
+    for start in range(0, max(1, X.shape[0]), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        yield rows, _tame(X[rows])
+
+
 def _tame(X: Any) -> np.ndarray:
     """Float32 within bounds; a missing value, which the recipe should have filled, counts as the mean."""
-    found = np.nan_to_num(np.asarray(X, dtype=np.float32), nan=0.0)  # a copy
+    found = np.nan_to_num(np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float32), nan=0.0)  # a copy
     return np.clip(found, -EXTREME, EXTREME, out=found)
 
 
@@ -156,17 +163,23 @@ def _some(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[:: -(-len(rows) // most)]
 
 
-def quantile_bins(X: np.ndarray, bins: int) -> dict[str, np.ndarray]:
-    """The quantile bins of the columns with more than two values: `numbers` (c), `low` and `inverse` width (c x bins).
+def two_sided(X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The columns with more than two values, and the lower and the higher value of each of the others (2 x others)."""
+    low, high = np.full((2, X.shape[1]), [[np.inf], [-np.inf]], np.float32)
+    for _, block in blocks(X):
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    more = np.zeros(X.shape[1], bool)
+    for _, block in blocks(X):
+        more |= ((block != low) & (block != high)).any(axis=0)
+    return np.flatnonzero(more), np.stack([low, high])[:, ~more]
+
+
+def quantile_bins(numbers: np.ndarray, bins: int) -> dict[str, np.ndarray]:
+    """The quantile bins of some columns: `low` and `inverse` width (columns x bins).
 
     A value's place in a bin runs from 0 to 1; a bin without width (many equal values) always gives 0.
     """
-    numbers = np.flatnonzero([_more_than_two(X[:, j]) for j in range(X.shape[1])])
-    edges = np.quantile(X[:, numbers], np.linspace(0, 1, bins + 1), axis=0).T.astype(np.float32)
+    edges = np.quantile(numbers, np.linspace(0, 1, bins + 1), axis=0).T.astype(np.float32)
     width = np.diff(edges, axis=1)
     inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 1e-6)
-    return {"numbers": numbers, "low": edges[:, :-1].copy(), "inverse": inverse}
-
-
-def _more_than_two(column: np.ndarray) -> bool:
-    return bool(((column != column.min()) & (column != column.max())).any())
+    return {"low": edges[:, :-1].copy(), "inverse": inverse}

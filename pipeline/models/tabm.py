@@ -35,7 +35,7 @@ PORTFOLIO = (
     title="TabM",
     help="An ensemble of neural networks that share most of their weights, with learned steps for numbers. Often the best "
     "single model on small tables; slow on a CPU beyond about 15,000 rows.",
-    params=PARAMS, order=55, categories="onehot", scaled=True, missing=False, sparse=False, speed="slow", iterative=True,
+    params=PARAMS, order=55, categories="onehot", scaled=True, missing=False, sparse=True, wide=False, speed="slow", iterative=True,
     device="any", supports=network.supports, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:

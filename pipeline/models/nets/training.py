@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from pipeline.errors import OutOfMemory, TrainingError
 from pipeline.models.early_stopping import Watch
 from pipeline.models.facts import Resources
 from pipeline.models.nets.stack import Layout, Shape, forward, initial
+from pipeline.models.network import blocks
 
 ROUND = 100_000  # rows of one round, so that a deadline is met on large tables too
 PULSE = 0.5  # seconds between two questions whether to stop, inside a long round
@@ -35,17 +37,19 @@ _safe: dict[tuple[str, Shape], int] = {}  # rows x models of a step that fitted 
 
 @dataclass(frozen=True)
 class Job:
-    """One model to train: float32 rows, class codes or standardised numbers, and who decides when to stop.
+    """One model to train: rows (an array or a CSR matrix), class codes or standardised numbers, and who decides when to stop.
 
-    `numbers` are the columns with bins; `low` and `inverse` are theirs (columns x bins). `valid` may be empty.
+    `numbers` are the columns with bins; `low` and `inverse` are theirs (columns x bins). `sides` are the two values that each of
+    the others may have (2 x others). `valid` may be empty.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     weight: np.ndarray | None
     rows: np.ndarray
     valid: np.ndarray
     numbers: np.ndarray
+    sides: np.ndarray
     low: np.ndarray
     inverse: np.ndarray
     shape: Shape
@@ -143,7 +147,7 @@ def _fitting(jobs: list[Job], device: str, batch: int) -> _Stack | None:
 class _Stack:
     """The state of several models in training. Every tensor whose name is in `STATE` has the models in front."""
 
-    STATE = ("flat", "first", "second", "best", "rate", "decay", "low", "inverse", "valid", "mass", "shift")
+    STATE = ("flat", "first", "second", "best", "rate", "decay", "low", "inverse", "sides", "valid", "mass", "shift")
 
     def __init__(self, jobs: list[Job], layout: Layout, device: str, batch: int) -> None:
         self.jobs, self.layout, self.device, self.batch = jobs, layout, device, batch
@@ -170,14 +174,15 @@ class _Stack:
     # --- rows ---
 
     def _load_rows(self) -> None:
-        """One copy of every table, numbers first; targets and weights one model after the other."""
+        """One copy of every table, a byte for each value of a column that has only two; targets and weights one model after the other."""
         jobs, device, starts, tables = self.jobs, self.device, {}, []
         for job in jobs:
             key = (id(job.X), job.numbers.tobytes())
             if key not in starts:
-                starts[key] = sum(map(len, tables))
+                starts[key] = sum(len(flags) for _, flags in tables)
                 tables.append(_table(job, self.layout))
-        self.table = torch.from_numpy(np.concatenate(tables) if len(tables) > 1 else tables[0]).to(device)
+        parts = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*tables, strict=True)]
+        self.table, self.flags = (torch.from_numpy(part).to(device) for part in parts)
         regression = jobs[0].shape.outputs == 1
         self.y = torch.from_numpy(np.concatenate([job.y for job in jobs]).astype(np.float32 if regression else np.int64)).to(device)
         weighted = jobs[0].weight is not None
@@ -204,6 +209,10 @@ class _Stack:
         for i, job in enumerate(self.jobs):
             low[i, : len(job.low)], inverse[i, : len(job.low)] = job.low, job.inverse
         self.low, self.inverse = torch.from_numpy(low).to(self.device), torch.from_numpy(inverse).to(self.device)
+        sides = np.zeros((len(self.jobs), 2, self.layout.others), np.float32)
+        for own, job in zip(sides, self.jobs, strict=True):
+            own[:, : job.sides.shape[1]] = job.sides
+        self.sides = torch.from_numpy(sides).to(self.device)
 
     # --- parameters ---
 
@@ -222,7 +231,8 @@ class _Stack:
         for name in self.STATE:
             setattr(part, name, getattr(self, name)[at])
         part.rows, part.random = [self.rows[i] for i in which], [self.random[i] for i in which]
-        part.table, part.y, part.weight, part.steps, part.round = self.table, self.y, self.weight, self.steps.clone(), self.round
+        part.table, part.flags, part.y, part.weight = self.table, self.flags, self.y, self.weight
+        part.steps, part.round = self.steps.clone(), self.round
         part.done, part.notes = {new for new, old in enumerate(which) if old in self.done}, self.notes
         part._bind()
         return part
@@ -342,8 +352,10 @@ class _Stack:
         return (each if weight is None else each * weight).mean((1, 2))
 
     def _gather(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Rows, targets and weights at places (models x shown x batch)."""
-        X = self.table.index_select(0, places.reshape(-1)).view(*places.shape, -1)
+        """Rows, numbers first, targets and weights at places (models x shown x batch)."""
+        numbers, flags = (part.index_select(0, places.reshape(-1)).view(*places.shape, part.shape[1]) for part in (self.table, self.flags))
+        low, high = (side[:, None, None] for side in self.sides.unbind(1))
+        X = torch.cat([numbers, torch.where(flags, high, low)], dim=-1)
         own = places + self.shift[..., None]
         return X, self.y[own], None if self.weight is None else self.weight[own]
 
@@ -416,13 +428,15 @@ class _Captured:
                 getattr(stack, name).copy_(values)
 
 
-def _table(job: Job, layout: Layout) -> np.ndarray:
-    """The job's rows with the numbers in front, both parts padded to the widths of the stack."""
-    found = np.zeros((len(job.X), layout.numbers + layout.others), np.float32)
+def _table(job: Job, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The job's numbers, and of the other columns which side each value is on, both padded to the widths of the stack."""
+    rows = job.X.shape[0]
+    numbers, flags = np.zeros((rows, layout.numbers), np.float32), np.zeros((rows, layout.others), bool)
     others = np.setdiff1d(np.arange(job.X.shape[1]), job.numbers)
-    found[:, : len(job.numbers)] = job.X[:, job.numbers]
-    found[:, layout.numbers : layout.numbers + len(others)] = job.X[:, others]
-    return found
+    for place, block in blocks(job.X):
+        numbers[place, : len(job.numbers)] = block[:, job.numbers]
+        flags[place, : len(others)] = block[:, others] != job.sides[0]
+    return numbers, flags
 
 
 def _row_losses(found: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
