@@ -113,19 +113,20 @@ def extend(run: Run) -> None:
     done = run.plan.search.trials or max(0, run.trials_done - 1)  # the baseline is extra
     with st.popover("Extend this run", icon=":material/more_time:", key="extend"):
         more = st.number_input("More trials", 1, 1_000, 20, key="more_trials")
-        words = f"A new run of the same plan with {done + more} trials: the first {done} are as before, then {more} new ones."
+        words = f"A new run of the same plan with {done + more} trials: the first {done} are as before, then {more} new ones. "
+        words += "For a day after the run its fits are taken over; later they are made again."
         if run.plan.search.trials is None:
             words = f"This run had a budget in seconds and finished {done} trials. A new run of the same plan gets {done + more} trials."
         st.caption(f"{words} This run stays as it is.")
         if st.button(f"Run {done + more} trials", key="extend_go", type="primary"):
-            _submit(run.plan.change(search=run.plan.search.model_dump(mode="json") | {"trials": done + more, "seconds": None}))
+            _extend(run, int(more))
 
 
-def _submit(plan: Plan) -> None:
+def _extend(run: Run, more: int) -> None:
     try:
-        run = _ui.store().submit(plan)
+        longer = _ui.store().extend(run.id, more)
         _plan.wake_worker()
     except TrainyardError as error:
         _ui.failure(error)
         return
-    _ui.go("pages/runs.py", run=run.id)
+    _ui.go("pages/runs.py", run=longer.id)

@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = (("resume", resume, "go on with a run from its finished trials"), ("replay", replay, "make the trials of a run in seconds again, exactly"))
     for name, run, help_ in (*verbs, ("cancel", cancel, "stop a run, keep its best")):
         _command(commands, name, help_, run).add_argument("run_id", metavar="RUN")
+    longer = _command(commands, "extend", "a run that is done with more trials, as a new run", extend)
+    longer.add_argument("run_id", metavar="RUN")
+    longer.add_argument("--trials", type=_positive(int), required=True, help="how many more")
     about = "keep recipes by name, hand them out as files, put them into drafts, undo and redo"
     recipes.options(commands.add_parser("recipe", help=about).add_subparsers(required=True, metavar="VERB"), _command, recipe)
     _command(commands, "worker", "work on queued runs until idle (started by the app)", run=lambda args: 0)
@@ -370,6 +373,11 @@ def resume(args: argparse.Namespace) -> int:
 def replay(args: argparse.Namespace) -> int:
     store = _store(args)
     return _carried_out(store, store.submit(store.replayed(args.run_id)))
+
+
+def extend(args: argparse.Namespace) -> int:
+    store = _store(args)
+    return _carried_out(store, store.extend(args.run_id, args.trials))
 
 
 def _carried_out(store: Any, run: Any) -> int:

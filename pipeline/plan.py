@@ -261,6 +261,10 @@ class Plan(Part):
         """
         return self.change(replay=list(realised))
 
+    def extended(self, trials: int) -> Plan:
+        """This plan with a budget of so many trials in place of the one that it has."""
+        return self.change(search=self.search.model_dump(mode="json") | {"trials": trials, "seconds": None}, replay=[])
+
     def training(self) -> Plan:
         """This plan without a question: what a run of it would train."""
         return self.model_copy(update={"analysis": None})

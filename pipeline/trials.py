@@ -271,7 +271,7 @@ def prepared(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     """
     name = recipe_name(fold, needs)
     with workspace.lock(name):
-        if not workspace.has(name):
+        if not all(map(workspace.has, (name, f"{name}-train", f"{name}-valid"))):  # of an earlier run only the recipe may be left
             _prepare(workspace, data, fold, needs)
     grown = workspace.get(f"{name}-grown") if features.grows(data.plan) else None
     return workspace.get(name), workspace.matrix(f"{name}-train"), workspace.matrix(f"{name}-valid"), grown

@@ -7,10 +7,8 @@ a token; a run whose worker is gone (see `pulse`) becomes "interrupted", by whoe
 from __future__ import annotations
 
 import secrets
-import shutil
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -34,7 +32,6 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 _HARDLY_WAIT = 0.2  # seconds
 DISCARDED = "discarded"  # the code of a run that shall end, or has ended, without keeping anything
-WORKSPACE_SECONDS = 7 * 86_400  # that an unfinished run can be resumed without repeating fits
 _COLUMNS = select(RunRow.__table__)  # plain columns: building mapped objects would take most of a page's poll
 _ANALYSIS = func.json_extract(RunRow.plan, "$.analysis.name")  # None for a run that trains
 _PULSES = select(RunRow.id, RunRow.boot, RunRow.beat_at, RunRow.beats).where(col(RunRow.state).in_(HELD))
@@ -66,10 +63,13 @@ class Runs:
             return to_run(row)
 
     def get(self, run_id: str) -> Run:
-        runs = self._several(_COLUMNS.where(RunRow.id == run_id))
-        if not runs:
+        run = self.find(run_id)
+        if run is None:
             raise no_such_run(run_id)
-        return runs[0]
+        return run
+
+    def find(self, run_id: str) -> Run | None:
+        return next(iter(self._several(_COLUMNS.where(RunRow.id == run_id))), None)
 
     def listed(self, dataset_id: str | None, limit: int, analyses: bool) -> list[Run]:
         query = _COLUMNS.order_by(col(RunRow.seq).desc()).limit(limit)
@@ -212,17 +212,6 @@ class Runs:
                 _end(session, row, state, message, hint, code)
             return to_run(row)
 
-    def sweep(self, folder: Path) -> list[Path]:
-        """Remove the workspaces of runs that are done, discarded or gone, and of those that ended in another way a week ago."""
-        removed = []
-        for path in folder.glob("*") if folder.is_dir() else ():
-            with self._database.read() as session:
-                row = session.exec(select(RunRow).where(RunRow.id == path.name)).first()
-            if row is None or row.state == "done" or (row.state not in ACTIVE and (row.code == DISCARDED or _old(row))):
-                shutil.rmtree(path, ignore_errors=True)  # what somebody still has open goes next time
-                removed.append(path)
-        return removed
-
     def _several(self, query: Any) -> list[Run]:
         """The runs of a query on the columns; who reads also notices whose worker is gone. Pages poll this: one connection."""
         with self._database.read() as session:
@@ -273,10 +262,6 @@ def _resume_hint(row: RunRow) -> str:
 def _end_discarded(session: Session, row: RunRow) -> None:
     row.best = None
     _end(session, row, "cancelled", "Discarded: nothing of it was kept.", "Start it again to train it from the beginning.", DISCARDED)
-
-
-def _old(row: RunRow) -> bool:
-    return time.time() - (row.finished or 0) > WORKSPACE_SECONDS
 
 
 def _lease(row: RunRow) -> Lease:

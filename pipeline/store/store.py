@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from pipeline.store.models import Models
 from pipeline.store.records import Dataset, Event, Lease, ModelVersion, Run, State, Template, TrialRecord
 from pipeline.store.runs import Runs
 from pipeline.store.workers import Workers
+from pipeline.store.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from pipeline.data import ReadOptions
@@ -47,6 +47,7 @@ class Store:
         self._journal = Journal(self._database, self._artifacts)
         self._runs = Runs(self._database, self._journal)
         self._models = Models(self._database, self._artifacts)
+        self._workspaces = Workspaces(self.home / "work")
         self.workers = Workers(self._database)
 
     @property
@@ -153,6 +154,17 @@ class Store:
         """
         return self._runs.submit(plan)
 
+    def extend(self, run_id: str, trials: int) -> Run:
+        """Queue the plan of a run that is done with so many trials more, as a run of its own.
+
+        One that had a budget in trials lends its fits for a day: they are not repeated.
+        """
+        earlier = self.run(run_id)
+        run = self.submit(earlier.plan.extended((earlier.plan.search.trials or max(0, earlier.trials_done - 1)) + trials))
+        if earlier.plan.search.trials:
+            self._workspaces.extend(run.id, run_id)
+        return run
+
     def run(self, run_id: str) -> Run:
         """Raises NotFound."""
         return self._runs.get(run_id)
@@ -241,12 +253,12 @@ class Store:
         return self._journal.put_trial(lease, record)
 
     def workspace(self, run_id: str) -> Path:
-        """Where a run keeps its finished fits until it is done, so that a resumed one repeats none of them."""
-        return self.home / "work" / run_id
+        """Where a run keeps its finished fits, so that a resumed one, or one that extends it, repeats none of them."""
+        return self._workspaces.of(run_id)
 
-    def clear_workspace(self, run_id: str) -> None:
-        """Remove what a run has kept for a resume; what somebody still has open is swept later."""
-        shutil.rmtree(self.workspace(run_id), ignore_errors=True)
+    def settle_workspace(self, run_id: str) -> None:
+        """Remove of a run that has ended what neither a resume nor a run that extends it could use."""
+        self._workspaces.settle(run_id, self.run(run_id))
 
     def finish(
         self, lease: Lease, *, state: State = "done", evaluation: Mapping[str, Any], leaderboard: list[dict[str, Any]],
@@ -278,8 +290,12 @@ class Store:
         return self._artifacts.read(sha)
 
     def sweep(self, grace: float = GRACE_SECONDS) -> list[Path]:
-        """Remove files older than `grace` seconds that no row names, and the fits of runs that nobody resumed for a week."""
-        return [*self._artifacts.sweep(grace), *self._runs.sweep(self.home / "work")]
+        """Remove files older than `grace` seconds that no row names, and the fits that no run can use any more."""
+        removed = self._artifacts.sweep(grace)
+        for path in self._workspaces.folder.glob("*"):
+            if self._workspaces.settle(path.name, self._runs.find(path.name)):
+                removed.append(path)
+        return removed
 
     def problems(self) -> list[str]:
         """What is wrong with the database and the artifacts, in words; empty when all is well. Reads everything."""

@@ -64,9 +64,7 @@ class Supervision:
 
     def _clear(self) -> None:
         """What a resume would need goes when there will be none; the child may have been ended while it removed it."""
-        run = self._store.run(self._lease.run.id)
-        if run.state == "done" or (run.discarded and not run.active):
-            self._store.clear_workspace(run.id)
+        self._store.settle_workspace(self._lease.run.id)
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten < BEAT_SECONDS:

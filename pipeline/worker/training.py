@@ -77,8 +77,7 @@ def _train(store: Store, lease: Lease, reporter: Reporter, execute: Callable[...
     artifacts = {"predictor": outcome.predictor, "fast": outcome.fast, "rows": _arrays(outcome.rows), "oof": evidence}
     state = "cancelled" if outcome.stopped else "done"
     run = store.finish(lease, state=state, evaluation=outcome.evaluation, leaderboard=outcome.leaderboard, artifacts=artifacts)
-    if run.state == "done" or run.discarded:  # a cancelled run may go on, and then repeats no fit
-        store.clear_workspace(run.id)
+    store.settle_workspace(run.id)
     return run
 
 
@@ -99,8 +98,7 @@ def _arrays(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 def _nothing_kept(store: Store, lease: Lease) -> Run:
     run = store.fail(lease, "Stopped before a model was finished.", "Resume it to go on.", "stopped", state="cancelled")
-    if run.discarded:
-        store.clear_workspace(run.id)
+    store.settle_workspace(run.id)
     return run
 
 

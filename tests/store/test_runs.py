@@ -164,6 +164,23 @@ def test_what_a_discarded_run_had_fitted_is_swept(store, lease):
     assert store.workspace(lease.run.id) in store.sweep()
 
 
+def test_a_run_that_extends_another_has_its_fits_and_no_more(store):
+    lease = store.claim("w", store.submit(homes.plan_for(store).extended(4)).id)
+    earlier = store.workspace(lease.run.id)
+    earlier.mkdir(parents=True)
+    names = ("owner", "table", "fit-a1", "model-a1", "recipe-0-0f", "recipe-0-0f-train", "recipe-0-0f-train.0", "recipe--1-0f", "rows")
+    for name in names:
+        (earlier / name).write_text(name)
+    end(store, lease, "done")
+    store.settle_workspace(lease.run.id)
+    longer = store.extend(lease.run.id, 5)
+    assert longer.plan.search.trials == 9 and longer.id != lease.run.id
+    for run_id in (lease.run.id, longer.id):
+        found = {path.name: path.read_text() for path in store.workspace(run_id).iterdir()}
+        assert found == {name: name for name in ("owner", "fit-a1", "model-a1", "recipe-0-0f", "recipe--1-0f")}
+    assert not store.sweep()
+
+
 def test_resuming_keeps_the_trials_and_the_earlier_result(store, lease):
     store.put_trial(lease, RECORD)
     end(store, lease, "cancelled")
