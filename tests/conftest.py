@@ -58,11 +58,21 @@ def chromium_page_options(chromium: str) -> dict:
     return {"executable_path": chromium, "args": list(BROWSER_FLAGS), "headless": True}
 
 
+@pytest.fixture(scope="session")
+def components() -> list:
+    """The installed packages that bring Streamlit components: a server looks for them once, its test runner for every page (0.17 s)."""
+    from streamlit.components.v2 import manifest_scanner
+
+    return manifest_scanner.scan_component_manifests()
+
+
 @pytest.fixture
-def settled(monkeypatch):
+def settled(monkeypatch, components):
     """Streamlit's test runner asks anew at every run whether `pages/` is the legacy folder; a server settles that at its first request."""
+    from streamlit.components.v2 import manifest_scanner
     from streamlit.runtime.pages_manager import PagesManager
 
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", lambda: components)
     make = PagesManager.__init__
 
     def init(self, *args, **kwargs) -> None:

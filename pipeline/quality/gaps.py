@@ -126,11 +126,14 @@ def _heaps(subject: Subject, name: str, params: dict) -> Disguise | None:
     values = np.asarray(subject.codes(name)[1].to_numpy(dtype="float64"))
     if len(values) < 3:
         return None
-    heap = subject.counts(name) >= max(params["rows"], params["heap"] * subject.rows)
+    counts = subject.counts(name)
+    heap = counts >= max(params["rows"], params["heap"] * subject.rows)
+    if not heap.any():
+        return None
     below = np.isin(values, NEGATIVE) & heap
     if not below.any() or (values[~below] < 0).any():
         below[:] = False
-    top = _lonely_nines(values, subject.counts(name), below) & heap
+    top = _lonely_nines(values, counts, below) & heap
     codes = np.flatnonzero(below | top)
     if not len(codes) or ((values[codes] == -1).all() and len(values) <= 3):
         return None  # -1, 0 and 1 are an answer, not a gap

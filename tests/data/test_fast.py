@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,12 @@ def small(monkeypatch):
     monkeypatch.setattr("pipeline.data.lanes._FEW_IN_A_PIECE", 400)
 
 
+@cache
 def lines(rows=ROWS):
+    return tuple(made(rows))
+
+
+def made(rows):
     rng = random.Random(0)
     yield "order,placed,amount,share,shop,city,code,open,nothing,note"
     for i in range(rows):

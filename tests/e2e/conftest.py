@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = {"width": 1400, "height": 900}
@@ -77,16 +77,30 @@ def browser(chromium_page_options) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser) -> Iterator[Page]:
-    """A tab that has seen nothing; when the test ends, nothing it asked for was on another machine."""
+@pytest.fixture(scope="module")
+def context(browser) -> Iterator[BrowserContext]:
+    """One profile for the tests of a file: the app's scripts are loaded and compiled once."""
     context = browser.new_context(viewport=SIZE, reduced_motion="reduce")  # what moves costs a machine without a GPU dear
     context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context) -> Iterator[Page]:
+    """A tab that has seen nothing; when the test ends, nothing it asked for was on another machine."""
     foreign: list[str] = []
     local = re.compile(r"^(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|^(data|blob|about|chrome-error):")
-    context.on("request", lambda request: None if local.match(request.url) else foreign.append(request.url))
+
+    def note(request: Request) -> None:
+        if not local.match(request.url):
+            foreign.append(request.url)
+
+    context.on("request", note)
     yield context.new_page()
-    context.close()
+    for tab in context.pages:
+        tab.close()
+    context.remove_listener("request", note)
     assert foreign == [], f"the page asked other machines: {foreign}"
 
 
