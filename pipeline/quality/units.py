@@ -116,6 +116,8 @@ def units_in(subject: Subject, name: str) -> dict | None:
 
 def other_scale(subject: Subject, name: str) -> OtherScale | None:
     """A second group of numbers that lies apart on the scale of sizes and has the place and the spread of the first after a known factor."""
+    if subject.rows < 100 or len(subject.codes(name)[1]) < 30:
+        return None
     values, counts = subject.codes(name)[1].to_numpy(dtype="float64"), subject.counts(name)
     hidden = subject.once(disguise, name)
     use = (values > 0) & np.isfinite(values) & ~np.isin(np.arange(len(values)), hidden.codes if hidden else ())
