@@ -31,8 +31,7 @@ def locate(ids: list[str]) -> str | None:
             return wanted  # the page says that there is no such run
     last = st.session_state.get("last_dataset")
     found = wanted or (last if last in ids else next(iter(ids), None))
-    if found and found != st.query_params.get("dataset"):
-        st.query_params["dataset"] = found
+    st.query_params.update({"dataset": found} if found else {})  # even if nothing is new: a link to the page one is on leaves the address as it was
     st.session_state["last_dataset"] = found
     return found
 

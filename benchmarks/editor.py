@@ -91,7 +91,7 @@ def report(store: Store, path: Path, target: str) -> None:
 def opened(dataset_id: str, tab: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
     page.switch_page("pages/features.py")
-    page.query_params["dataset"], page.query_params["tab"] = dataset_id, tab
+    page.query_params["dataset"], page.query_params["features_tab"] = dataset_id, tab
     return page
 
 

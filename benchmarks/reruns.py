@@ -67,7 +67,7 @@ def report(name: str, tab: str, dataset: str, run: str) -> None:
         page.switch_page(f"pages/{name}.py")
     page.query_params["dataset"] = dataset
     if tab:
-        page.query_params["run" if tab == "run" else "tab"] = run if tab == "run" else tab
+        page.query_params["run" if tab == "run" else f"{name}_tab"] = run if tab == "run" else tab
     first, more = timed(page.run), middle([timed(page.run) for _ in range(AGAIN)])
     print(f"  {name:11} {tab:14} first {in_ms(first)}   again {in_ms(more)}{'   SLOW' if more[1] > 0.3 else ''}", flush=True)
 

@@ -25,7 +25,8 @@ def section(at: _ui.Current) -> None:
     if not found:
         return
     if not found["candidates"]:
-        st.info(f"Of {found['proposed']:,} that were proposed, none was worth a measurement.", icon=":material/search_off:")
+        none = f"Of {found['proposed']:,} that were proposed, none was worth a measurement."
+        st.info(none if found["proposed"] else "The time was over before a column was proposed. Ask again with more time.", icon=":material/search_off:")
         return
     metric = _judged.metric_title(found["metric"])
     _facts(found, metric)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from math import log10
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -35,10 +36,12 @@ def style(fig: go.Figure, *, height: int = NORMAL, title: str = "", legend: bool
     """The house style: room for the data, the title on the left, the legend above the plot."""
     named = sum("showlegend" in trace and trace.showlegend is not False for trace in fig.data)
     legend = legend and named > 1
-    top = (40 if title else 12) + (22 * -(-named // 4) if legend else 0)
+    lines = wrap(title[:120], 46)  # what a phone has room for
+    head = "<br>".join(text(line, 46) for line in lines)
+    top = (22 + 18 * len(lines) if title else 12) + (22 * -(-named // 4) if legend else 0)
     fig.update_layout(
         height=height, margin={"l": 56, "r": 16, "t": top, "b": 48, "pad": 4}, hovermode="closest", bargap=0.28, dragmode=False,
-        title={"text": text(title), "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}, "font": {"size": 15}},
+        title={"text": head, "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}, "font": {"size": 15}},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom", "title": None},
         showlegend=legend, hoverlabel={"align": "left", "namelength": -1}, separators=".,",
     )  # fmt: skip
@@ -174,19 +177,19 @@ def leaderboard_dots(rows: Sequence[Row], *, metric: str, baseline: float | None
                         marker={"size": 10, "color": colour}, hovertemplate="%{y}<br>%{x:.5~g}<extra></extra>")  # fmt: skip
     if baseline is not None:
         fig.add_vline(x=baseline, line={"color": BASELINE, "dash": "dot", "width": 1.5})
-    fig.update_xaxes(title=f"{text(metric)}, with 95 % interval", showgrid=True)
+    fig.update_xaxes(showgrid=True)
     order = [text(r["title"]) for r in rows]
     fig.update_yaxes(categoryorder="array", categoryarray=order, range=[len(rows) - 0.4, -0.6], showgrid=False)
-    return style(fig, height=max(180, 34 * len(rows) + 84))
+    return style(fig, height=max(180, 34 * len(rows) + 96), title=f"{metric}, with 95 % interval")
 
 
 def speed(rows: Sequence[Row], *, metric: str) -> go.Figure:
     """Score against seconds, a labelled dot per family: rows {title, score, seconds, baseline}."""
-    some = [r for r in rows if not r["baseline"]]
+    some = sorted((r for r in rows if not r["baseline"]), key=lambda r: r["seconds"])
     seconds = [max(r["seconds"], 0.01) for r in some]
     fig = go.Figure(go.Scatter(
         x=seconds, y=[r["score"] for r in some], mode="markers+text", text=[text(r["title"], 18) for r in some],
-        textposition=["top center", "bottom center"] * len(some), textfont={"size": 11}, cliponaxis=False, marker={"size": 9, "color": FIRST},
+        textposition=_beside(seconds, [r["score"] for r in some]), textfont={"size": 11}, cliponaxis=False, marker={"size": 9, "color": FIRST},
         hovertemplate="%{text}<br>%{x:.3~g} s<br>%{y:.5~g}<extra></extra>",
     ))  # fmt: skip
     ends = [log10(min(seconds)) - 0.25, log10(max(seconds)) + 0.25] if seconds else None  # room for the names
@@ -195,6 +198,17 @@ def speed(rows: Sequence[Row], *, metric: str) -> go.Figure:
     )
     fig.update_yaxes(title=text(metric))
     return style(fig, height=max(280, 34 * len(rows) + 84))
+
+
+def _beside(seconds: Sequence[float], scores: Sequence[float]) -> list[str]:
+    """Where the name of each dot goes: above; of two dots that are close, above the higher and below the lower."""
+    near, wide = max(scores, default=0) - min(scores, default=0), log10(max(seconds, default=1) / min(seconds, default=1)) + 0.5
+
+    def below(one: int) -> bool:
+        close = (b for b in range(len(scores)) if b != one and abs(log10(seconds[b] / seconds[one])) < wide / 3)
+        return any(0 <= scores[b] - scores[one] < near / 4 and (scores[b], b) > (scores[one], one) for b in close)
+
+    return ["bottom center" if below(one) else "top center" for one in range(len(scores))]
 
 
 def split(rows: int, holdout: float, folds: int, *, in_time: bool = False) -> go.Figure:
@@ -222,8 +236,12 @@ def _segment(fig: go.Figure, rows: float, words: str, name: str, color: str) -> 
 
 
 def history(trials: Sequence[Row], *, metric: str, greater: bool) -> go.Figure:
-    """A dot per finished trial {number, title, score} and a step line of the best so far."""
+    """A dot per finished trial {number, title, family, score} and a step line of the best so far.
+
+    Without the baseline, which is far off and would flatten what the others reach; unless there is nothing else.
+    """
     done = [t for t in trials if t["score"] is not None]
+    done = [t for t in done if t["family"] != "baseline"] or done
     fig = go.Figure()
     best, so_far = None, []
     for t in done:
@@ -286,9 +304,9 @@ def importance(rows: Sequence[Row], *, metric: str, when: str = "when the column
     fig = go.Figure(go.Scatter(x=values, y=places, mode="markers", marker={"size": 9, "color": FIRST}, error_x=error, customdata=names,
                                hovertemplate="%{customdata}<br>%{x:.4~g}<extra></extra>"))  # fmt: skip
     fig.add_vline(x=0, line={"color": BASELINE, "dash": "dot", "width": 1.5})
-    fig.update_xaxes(title=f"{change} of {text(metric)} {when}", showgrid=True)
+    fig.update_xaxes(showgrid=True)
     fig.update_yaxes(tickmode="array", tickvals=places, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False)
-    return style(fig, height=max(200, 26 * len(rows) + 84))
+    return style(fig, height=max(200, 26 * len(rows) + 96), title=f"{change} of {metric} {when}")
 
 
 # --- data --------------------------------------------------------------------------------------------------------------
@@ -305,9 +323,9 @@ def alone(rows: Sequence[Row], *, measure: str, guess: float) -> go.Figure:
                                customdata=[[name, r["verdict"]] for name, r in zip(names, rows)],
                                hovertemplate="%{customdata[0]}: %{x:.3f}, %{customdata[1]}<extra></extra>"))  # fmt: skip
     fig.add_vline(x=guess, line={"color": BASELINE, "dash": "dot", "width": 1.5})
-    fig.update_xaxes(title=f"{text(measure)} alone; diamonds are accused", showgrid=True)
+    fig.update_xaxes(showgrid=True)
     fig.update_yaxes(tickmode="array", tickvals=places, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False)
-    return style(fig, height=max(200, 26 * len(rows) + 84))
+    return style(fig, height=max(200, 26 * len(rows) + 96), title=f"{measure} alone; diamonds are accused")
 
 
 def histogram(facts: dict[str, Sequence[float]], *, title: str = "", height: int = COMPACT) -> go.Figure:

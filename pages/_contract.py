@@ -88,8 +88,8 @@ def _editor(contract: Contract, state: str) -> list[dict[str, Any]]:
         "allowed": config.ListColumn("Allowed values", help="Words only; none means any."),
         "unique": config.CheckboxColumn("Unique"),
     }
-    made = st.data_editor(rows, column_config=columns, hide_index=True, key=f"contract_{state}", height=_ui.height(len(rows), 12), num_rows="fixed",
-                          width="stretch")  # fmt: skip
+    made = st.data_editor(rows, column_config=columns, hide_index=True, placeholder="", key=f"contract_{state}", num_rows="fixed",
+                          height=_ui.height(len(rows), 12), width="stretch")  # fmt: skip
     said = [{name: None if value != value else value for name, value in row.items() if name != "type"} for row in made]
     return [{**row, "date_format": written.get(row["date_format"])} for row in said]
 

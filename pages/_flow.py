@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -25,7 +26,10 @@ def drawing(plan: Plan, laid: Laid) -> None:
         return
     titles = _titles(plan, laid)
     fig = _charts.flow({name: titles.get(name, name.capitalize()) for name in dict.fromkeys(end for link in links for end in link)}, links)
-    _charts.show(fig, "flow", "How the columns go through the steps to the model")
+    with st.container(key="wide_flow"):
+        _charts.show(fig, "flow", "How the columns go through the steps to the model")
+    with st.container(key="narrow_flow"):
+        _listed(plan, laid, titles)
     after = [titles[str(number)] for number, spec in enumerate(plan.steps) if spec in laid.flow.training]
     if after:
         st.caption(f"Inside each fold the training rows go through {_ui.md(', '.join(after))} as well; rows to judge by never do.")
@@ -33,6 +37,17 @@ def drawing(plan: Plan, laid: Laid) -> None:
         if table.open:
             rows = [{"From": titles.get(a, a.capitalize()), "To": titles.get(b, b.capitalize()), "Columns": n} for (a, b), n in links.items()]
             st.dataframe(rows, key="flow_rows", hide_index=True, alt="How many columns go from where to where")
+
+
+def _listed(plan: Plan, laid: Laid, titles: dict[str, str]) -> None:
+    """The drawing where it has no room: every way that columns take, with how many take it."""
+    numbers = {id(spec): number for number, spec in enumerate(plan.steps)}
+    late = [str(numbers[id(spec)]) for spec in laid.flow.matrix]
+    ways = Counter((*_way(lane, numbers), *late, "model") for lane in laid.flow.lanes if lane.shown)
+    for way, count in ways.most_common():
+        first = titles.get(way[0], way[0].capitalize()) if way[0].isdigit() else way[0].capitalize()
+        steps = " → ".join([first, *(titles.get(place, place.capitalize()) for place in way[1:])])
+        st.markdown(f"**{count:,} column{'s' * (count != 1)}** {_ui.md(steps)}")
 
 
 def _titles(plan: Plan, laid: Laid) -> dict[str, str]:

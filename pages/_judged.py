@@ -140,9 +140,10 @@ def guesses(judged: Judged, part: str) -> dict[str, float]:
 def metric_cards(facts: Sequence[dict[str, Any]], first: str, guesses: dict[str, float]) -> None:
     """One card per metric with its 95 % interval, the run's own metric first, and what a guess reaches where that is known."""
     ordered = sorted(facts, key=lambda fact: fact["name"] != first)[:CARDS]
-    for column, fact in zip(st.columns(len(ordered)), ordered, strict=True):
+    row = st.container(horizontal=True)
+    for fact in ordered:
         guess = guesses.get(fact["name"])
-        with column.container(border=True, height="stretch", gap=None):
+        with row.container(border=True, height="stretch", gap=None):
             st.metric(_ui.md(fact["title"]), number(fact["value"]), help=_ui.md(f"{entry('metric', fact['name']).help} The interval: {INTERVAL}"))
             st.caption(_ui.md(between(fact["low"], fact["high"])) + (f"  \nbaseline {_ui.md(number(guess))}" if guess is not None else ""))
 

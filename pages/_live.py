@@ -143,7 +143,7 @@ def _now(run: Run, told: Story) -> str:
 
 def _remaining(run: Run) -> str:
     share = f"{run.progress:.0%}"
-    return f"{share} · about {_ui.duration(run.eta_seconds)} left" if run.eta_seconds else share
+    return f"{share} · about {_ui.duration(max(round(run.eta_seconds), 1))} left" if run.eta_seconds else share
 
 
 def _age(when: datetime | None) -> float:

@@ -68,7 +68,7 @@ def _strongest(portrait: Portrait) -> None:
     rows = portrait.strongest(30)
     table = pd.DataFrame({"Column": [r["one"] for r in rows], "With": [r["other"] for r in rows], "Strength": [r["strength"] for r in rows],
                           "Measure": [r["measure"] for r in rows]})  # fmt: skip
-    config = {"Strength": st.column_config.NumberColumn(format="%.3f")}
+    config = {"Strength": st.column_config.NumberColumn(format="%.3f", width=65), "Measure": st.column_config.TextColumn(width=105)}
     st.markdown("**Strongest relations**")
     st.dataframe(table, hide_index=True, key="strongest", column_config=config, height=_ui.height(len(rows), 8), alt="The pairs with the strongest relation")
 
@@ -158,7 +158,10 @@ def gaps(portrait: Portrait) -> None:
                      alt="The share of missing cells of each column")  # fmt: skip
     with right:
         st.markdown("**Missing together**")
-        _charts.show(pattern(found), "gap_patterns", "Which columns are missing together, and in how many rows")
+        if len(missing) > 1:
+            _charts.show(pattern(found), "gap_patterns", "Which columns are missing together, and in how many rows")
+        else:
+            st.caption(f"Only {_ui.md(missing[0].name)} has missing cells.")
         st.caption(f"{found['whole']:.1%} of the rows have no missing cell." + _sampled(portrait))
 
 

@@ -61,7 +61,9 @@ def plain(plan: Plan) -> list[dict[str, Any]]:
 
 
 def opened(plan: Plan) -> int | None:
-    """The place of the step whose settings are open."""
+    """The place of the step whose settings are open; none when this recipe is another dataset's than the last one that was shown."""
+    if st.session_state.setdefault("opened_of", plan.dataset) != plan.dataset:
+        st.session_state.update(opened=None, adding=False, opened_of=plan.dataset)
     place = st.session_state.get("opened")
     return place if place is not None and place < len(plan.recipe) else None
 
@@ -165,8 +167,8 @@ def catalogue(plan: Plan) -> None:
                               label_visibility="collapsed", icon=":material/search:")  # fmt: skip
         if _button("Close", "add_close", "close"):
             _open(None)
-    words = asked.lower().split()
-    found = [step for step in entries("step") if all(word in f"{step.title} {step.help} {step.name}".lower() for word in words)]
+    words = asked.lower().replace("-", "").split()
+    found = [step for step in entries("step") if all(word in f"{step.title} {step.help} {step.name}".lower().replace("-", "") for word in words)]
     with st.container(height=640, border=False, key="catalogue"):
         for name, (title, when) in PHASES.items():
             its = [step for step in found if phase(step) == name]

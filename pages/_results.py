@@ -56,7 +56,7 @@ def compare(judged: _judged.Judged, *, holdout: bool = False) -> None:
             where = "on the holdout" if holdout else "out of fold"
             column.markdown(
                 f"{ICONS[result['name']]} **{WORDS[result['name']]}** {_ui.md(made_of(result))}  \n"
-                f"{_ui.md(judged.metric.title)} {_ui.md(_judged.number(score))} {where} :gray[{_ui.md(speed(result))}]"
+                f"{_ui.md(judged.metric.title)} {_ui.md(_judged.number(score))} {where} :gray[· {_ui.md(speed(result))}]"
             )
         st.caption(_ui.md(trade(results, judged.evaluation["metric"])))
 

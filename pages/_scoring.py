@@ -66,7 +66,7 @@ def _wanted(model: Predictor) -> None:
     """What a row needs: every column, its kind, and what training has seen in it."""
     rows = [{"Column": column.name, "Kind": column.kind, "Seen in training": _seen(column)} for column in model.schema.columns]
     st.dataframe(
-        rows, hide_index=True, height=280, key="wanted", alt="The columns that the model expects and what training has seen in them"
+        rows, hide_index=True, height=_ui.height(len(rows), 8), key="wanted", alt="The columns that the model expects and what training has seen in them"
     )
 
 
@@ -99,9 +99,8 @@ def _answer(name: str, scored: Scored) -> None:
                 st.badge(f"{word} {counts[verdict]:,}", icon=icon, color=color, help=help)
     for notice in scored.notices[:5]:
         st.caption(_ui.md(notice))
-    st.dataframe(
-        scored.table.head(PREVIEW_ROWS), hide_index=True, height=200, key="scored", alt="The first scored rows with verdicts and reasons"
-    )
+    shown = scored.table.head(PREVIEW_ROWS)
+    st.dataframe(shown, hide_index=True, height=_ui.height(len(shown), 6), key="scored", alt="The first scored rows with verdicts and reasons")
     stem = name.removesuffix(".gz").rpartition(".")[0] or name
     st.download_button(
         "Download predictions", scored.csv, f"{stem}-predictions.csv", "text/csv", key="download_scored", icon=":material/download:", on_click="ignore",

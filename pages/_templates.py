@@ -125,7 +125,8 @@ def _mapped(plan: Plan, recipe: Recipe, name: str) -> dict[str, str | None]:
     if not suggested:
         st.caption("It names no column: its steps work on all columns of their kinds.")
         return {}
-    st.caption(f"{same} of the {len(suggested)} columns that it names are here" + ("." if same == len(suggested) else "; say which stand for the others:"))
+    here = f"{same} of the {len(suggested)} columns that it names {'is' if same == 1 else 'are'} here"
+    st.caption(here + ("." if same == len(suggested) else "; say which stand for the others:"))
     if not open_:
         return suggested
     rows = pd.DataFrame({"Named": list(open_), "Kind": [wanted[column] or "" for column in open_], "Here": list(open_.values())})
@@ -134,7 +135,7 @@ def _mapped(plan: Plan, recipe: Recipe, name: str) -> dict[str, str | None]:
         "Here": st.column_config.SelectboxColumn("Column here", options=list(kinds), help="Empty: the steps do without it"),
     }  # fmt: skip
     edited = st.data_editor(rows, key=f"mapping_{plan.dataset}_{name}", hide_index=True, disabled=["Named", "Kind"], column_config=config,
-                            height=_ui.height(len(rows), 10), alt="Which column stands for which")  # fmt: skip
+                            placeholder="none: choose one", height=_ui.height(len(rows), 10), alt="Which column stands for which")  # fmt: skip
     mapping = suggested | {row["Named"]: row["Here"] if isinstance(row["Here"], str) else None for row in edited.to_dict("records")}
     other = [f"{_ui.md(c)} was {wanted[c]}, {_ui.md(to)} is {kinds[to]}" for c, to in mapping.items() if to and wanted[c] not in (None, kinds[to])]
     if other:

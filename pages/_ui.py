@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -106,6 +107,7 @@ def _latest(dataset_id: str) -> Run | None:
 
 def page(title: str, caption: str) -> Current:
     """The head of a page: title, one line, and chips that say what it is about. Stops the page when the URL names nothing we have."""
+    st.html(Path("assets/screens.css"))  # for what is drawn in one way on a phone and in another where there is room
     left, right = st.columns([5, 4], vertical_alignment="bottom")
     with left, st.container(gap=None):
         st.title(title, anchor=False)
@@ -115,8 +117,8 @@ def page(title: str, caption: str) -> Current:
     except TrainyardError as error:
         failure(error)
         with st.container(horizontal=True):
-            st.page_link("pages/data.py", label="All datasets", icon=":material/table:")
-            st.page_link("pages/runs.py", label="All runs", icon=":material/play_circle:")
+            link("pages/data.py", "All datasets", icon=":material/table:", dataset=None, run=None)
+            link("pages/runs.py", "All runs", icon=":material/play_circle:", dataset=None, run=None)
         st.stop()
     with right, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall", key="chips"):
         _chips(at)
@@ -254,9 +256,9 @@ def analysis_title(name: str) -> str:
 
 def cards(facts: Iterable[tuple]) -> None:
     """A row of metric cards of one height: (label, value) or (label, value, help). Labels and values are plain text."""
-    facts = list(facts)
-    for column, (name, value, *rest) in zip(st.columns(len(facts)), facts):
-        column.metric(md(name), md(value), border=True, height="stretch", help=rest[0] if rest else None)
+    with st.container(horizontal=True):
+        for name, value, *rest in facts:
+            st.metric(md(name), md(value), border=True, height="stretch", help=rest[0] if rest else None)
 
 
 def height(rows: int, most: int) -> int | str:
@@ -314,9 +316,11 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 or isinstance(seconds, int) else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 # --- drafts and forms --------------------------------------------------------------------------------------------------
@@ -355,7 +359,8 @@ def form_for(
 
 
 def _field(param: Param, key: str, value: Any) -> Any:
-    title, help = md(param.title) + (f" ({md(param.unit)})" if param.unit else ""), md(param.help) or None
+    unit = f" ({md(param.unit)})" if param.unit and param.unit not in param.title else ""
+    title, help = md(param.title) + unit, md(param.help) or None
     if param.kind == "bool":
         return st.toggle(title, key=synced(key, bool(value)), help=help)
     if param.kind == "choice":

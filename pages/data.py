@@ -96,7 +96,7 @@ def show(at) -> None:
                "Versions": lambda: _versions.tab(at.dataset), "Import report": lambda: report(at.dataset),
                "Contract": lambda: _contract.tab(at.dataset), "Report": lambda: _profile.report(seen.portrait, at.dataset)}  # fmt: skip
     _contract.banner(at.dataset)
-    tabs = st.tabs(list(drawers), key="tab", on_change="rerun", bind="query-params")
+    tabs = st.tabs(list(drawers), key="data_tab", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, drawers.values()):
         if tab.open:
             with tab:

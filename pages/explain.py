@@ -56,15 +56,19 @@ def summary(rows: list[dict], judged: _judged.Judged) -> None:
 
 def table(rows: list[dict]) -> None:
     shown = [
-        {"Column": r["column"], "Importance": r["importance"], "95 % interval": _judged.between(r["low"], r["high"]), "Reading": verdict(r)}
+        {"Column": r["column"], "Importance": r["importance"], "Reading": verdict(r), "95 % interval": _judged.between(r["low"], r["high"])}
         for r in rows
     ]  # fmt: skip
-    config = {"Importance": st.column_config.NumberColumn(format="%.4f" if rows[0]["importance"] < 100 else "%.1f")}
+    config = {
+        "Column": st.column_config.TextColumn(width=150),
+        "Importance": st.column_config.NumberColumn(format="%.4f" if rows[0]["importance"] < 100 else "%.1f", width=80),
+        "Reading": st.column_config.TextColumn(width=85),
+    }
     st.dataframe(
         shown,
         hide_index=True,
         column_config=config,
-        height=300,
+        height=_ui.height(len(shown), 9),
         key="importances",
         alt="Importance of every measured column, largest first",
     )

@@ -83,7 +83,7 @@ def choose_from_table(at) -> None:
 
 def editor(at, laid) -> None:
     """The tabs; only the one that is open is drawn."""
-    recipe, columns, candidates, flow, templates = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
+    recipe, columns, candidates, flow, templates = st.tabs(TABS, key="features_tab", on_change="rerun", bind="query-params")
     if recipe.open:
         with recipe:
             cards_and_rows(at)

@@ -53,15 +53,15 @@ def run_table(runs: list, key: str) -> None:
     names = {dataset.id: _ui.label(dataset) for dataset in _ui.store().datasets()}
     with st.container(border=True, gap="xxsmall", key=key):
         for run in runs:
-            state, what, score, trials, age = st.columns([2, 6, 3, 2, 2], vertical_alignment="center")
+            state, what, score, age = st.columns([2, 6, 3, 4], vertical_alignment="center")
             with state:
                 _ui.badge(run)
             with what:
                 title = f"{_ui.md(names.get(run.dataset_id, 'deleted dataset'))} → {_ui.md(run.plan.target)}"
                 _ui.link("pages/runs.py", title, dataset=run.dataset_id, run=run.id)
             score.caption(best(run))
-            trials.caption(f"{run.trials_done} trial{'s' * (run.trials_done != 1)}")
-            age.caption(_ui.ago(run.created), text_alignment="right")
+            trials = "" if run.analysis else f"{run.trials_done} trial{'s' * (run.trials_done != 1)} · "
+            age.caption(f"{trials}{_ui.ago(run.created)}")
 
 
 def best(run) -> str:

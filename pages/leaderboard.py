@@ -8,7 +8,7 @@ from pages import _charts, _judged, _results, _ui
 
 _ui.guard()
 
-NOTES = {"best": "Best", "tied": "Within noise of the best", "baseline": "Baseline", "": ""}
+NOTES = {"best": "Best", "tied": "Within noise of the best", "baseline": "Always the same answer", "": ""}
 
 
 def note(place: int, row: dict) -> str:
@@ -49,18 +49,28 @@ def said(judged: _judged.Judged) -> str:
     return sentence
 
 
+def cards(judged: _judged.Judged) -> None:
+    """The board where a table has no room: a card for each family."""
+    for place, row in enumerate(judged.board):
+        with st.container(border=True, gap=None, key=f"board_{place}"):
+            st.markdown(f"**{_ui.md(row['title'])}** :gray[{NOTES[note(place, row)]}]")
+            score = f"{_ui.md(judged.metric.title)} **{_ui.md(_judged.number(row['score']))}**"
+            st.caption(f"{score}, 95 % interval {_ui.md(_judged.between(*row['interval']))} · {_ui.md(_ui.duration(row['seconds']))}")
+
+
 def table(judged: _judged.Judged) -> dict | None:
     """Draw the board; the row that is selected, if any."""
     rows = [
         {
-            "Family": row["title"], "": NOTES[note(place, row)], "Score": row["score"], "Interval": _judged.between(*row["interval"]),
-            "Folds": _judged.between(min(row["fold_scores"]), max(row["fold_scores"])), "Seconds": row["seconds"], "Trial": row["trial"],
+            "Family": row["title"], "Note": NOTES[note(place, row)], "Score": row["score"], "Interval": _judged.between(*row["interval"]),
+            "Folds": _judged.between(min(row["fold_scores"]), max(row["fold_scores"])) if len(row["fold_scores"]) > 1 else "one fold",
+            "Seconds": row["seconds"], "Trial": row["trial"],
         }
         for place, row in enumerate(judged.board)
     ]  # fmt: skip
     config = {
         "Family": st.column_config.TextColumn(width=150),
-        "": st.column_config.TextColumn(width=170),
+        "Note": st.column_config.TextColumn(width=170),
         "Score": st.column_config.NumberColumn(judged.metric.title, format="%.4f" if judged.board[0]["score"] < 1000 else "%.1f"),
         "Interval": st.column_config.TextColumn("95 % interval", help=_judged.INTERVAL),
         "Folds": st.column_config.TextColumn("Lowest to highest fold"),
@@ -94,7 +104,10 @@ strip(judged)
 st.markdown(said(judged))
 _results.ensemble(judged)
 _results.compare(judged)
-selected = table(judged)
+with st.container(key="narrow_board", gap="xsmall"):
+    cards(judged)
+with st.container(key="wide_board"):
+    selected = table(judged)
 left, right = st.columns([7, 5])
 with left:
     fig = _charts.leaderboard_dots(judged.board, metric=judged.metric.title, baseline=judged.baseline)

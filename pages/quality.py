@@ -126,7 +126,7 @@ at = _ui.page("Quality", "What is wrong with the data, and what to do about it")
 _ui.need_dataset(at)
 with st.columns([4, 8])[0]:
     target = target_picker(at)
-first, second, third = st.tabs(["Checks", "Leakage court", "Label doctor"], key="tab", on_change="rerun", bind="query-params")
+first, second, third = st.tabs(["Checks", "Leakage court", "Label doctor"], key="quality_tab", on_change="rerun", bind="query-params")
 if first.open:
     with first:
         checks(at, target)

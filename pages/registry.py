@@ -36,31 +36,35 @@ def keep(at: _ui.Current) -> None:
 
 
 def _keep(run_id: str, name: str, which: str) -> None:
+    known = {version.ref for version in _ui.store().versions(name)}
     try:
         version = _ui.store().keep(run_id, name, which)
     except TrainyardError as error:
         _ui.failure(error)
         return
-    st.session_state["model_name"] = version.name
-    st.toast(f"Kept as {_ui.md(version.ref)}", icon=":material/check_circle:")
+    st.session_state["model_name"], st.query_params["model"] = version.name, version.ref
+    st.toast(f"{'Already kept' if version.ref in known else 'Kept'} as {_ui.md(version.ref)}", icon=":material/check_circle:")
     st.rerun()
 
 
 def versions_table(versions: list):
-    """The versions of one name, newest first; the one that is selected, or the newest."""
-    rows = []
+    """The versions of one name, newest first; the one that is selected, else that of the URL, else the newest."""
+    rows, wanted = [], [place for place, version in enumerate(versions) if version.ref == st.query_params.get("model")]
     for version in versions:
         run, evaluation = _made_by(version)
         result = _results.kept(version, evaluation)
         rows.append({
-            "Version": version.version, "Aliases": list(version.aliases), "Result": _results.WORDS[result["name"]], "Model": _results.made_of(result),
-            "Metric": _judged.metric_title(run.plan.metric), "Score": result["cv"], "Seconds / 1,000 rows": result["latency"],
-            "Rows": evaluation["cv"]["rows"], "Kept": _ui.ago(version.created), "State": version.state,
+            "Version": version.version, "Result": _results.WORDS[result["name"]] if version.state == "ready" else "Damaged",
+            "Score": f"{_judged.metric_title(run.plan.metric)} {_judged.number(result['cv'])}", "Aliases": list(version.aliases),
+            "Model": _results.made_of(result), "Time": None if result["latency"] is None else result["latency"] * 1000, "Kept": _ui.ago(version.created),
         })  # fmt: skip
-    config = {"Aliases": st.column_config.ListColumn(), "Score": st.column_config.NumberColumn(format="%.4f", help="Out of fold."),
-              "Seconds / 1,000 rows": st.column_config.NumberColumn(format="%.4f")}  # fmt: skip
-    chosen = st.dataframe(rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", key=f"versions_{len(rows)}",
-                          height=_ui.height(len(rows), 8), alt="Versions of this model, newest first")  # fmt: skip
+    as_ = st.column_config
+    config = {"Version": as_.NumberColumn(width=55), "Result": as_.TextColumn(width=75), "Score": as_.TextColumn(width=110, help="Out of fold."),
+              "Aliases": as_.ListColumn(width=90), "Time": as_.NumberColumn("ms / 1,000", format="%.1f", help="To predict 1,000 rows.", width=75)}  # fmt: skip
+    chosen = st.dataframe(
+        rows, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row", height=_ui.height(len(rows), 8),
+        key=f"versions_{len(rows)}_{wanted}", selection_default={"selection": {"rows": wanted}}, alt="Versions of this model, newest first",
+    )  # fmt: skip
     places = chosen["selection"]["rows"]
     return versions[places[0] if places and places[0] < len(versions) else 0]
 
@@ -108,17 +112,15 @@ def lineage(version) -> None:
         st.markdown("**Where it comes from**")
         rows = [{"What": what, "Which": which, "SHA-256 or id": identity} for what, which, identity in chain]
         st.dataframe(rows, hide_index=True, key="lineage_table", alt="File, dataset, plan, run and model with their hashes")
-        held = f"{evaluation['holdout']['rows']:,} more were held out" if "holdout" in evaluation else "no rows were held out"
-        st.caption(f"Trained on {evaluation['cv']['rows']:,} rows of {_ui.md(dataset.file_name)}; {held}. {_ui.md(_trials(run))}")
+        held = evaluation["holdout"]["rows"] if "holdout" in evaluation else 0
+        learned = evaluation["split"]["rows"]["train"] if evaluation.get("split") else dataset.rows - held
+        divided = f"Learned from {learned:,} rows of {_ui.md(dataset.file_name)}; {f'{held:,}' if held else 'no rows'} were held out."
+        st.caption(f"{divided} {_ui.md(_trials(run))}")
         _ui.link("pages/evaluate.py", "Its evaluation", icon=":material/monitoring:", dataset=version.dataset_id, run=run.id)
 
 
 def _trials(run) -> str:
-    return (
-        "Budget in trials: exactly reproducible."
-        if run.plan.search.reproducible
-        else "Budget in seconds: its trials are stored for a replay."
-    )
+    return "Budget in trials: exactly reproducible." if run.plan.search.reproducible else "Budget in seconds: its trials are stored for a replay."
 
 
 at = _ui.page("Registry", "Models kept under a name, and what made them")
@@ -129,7 +131,7 @@ if not kept:
     _ui.empty("Nothing kept yet", "Keep the model of a finished run: it gets a name, a version, and its whole history.")
     st.stop()
 names = list(dict.fromkeys(version.name for version in kept))
-here = next((version.name for version in kept if at.dataset and version.dataset_id == at.dataset.id), names[0])
+here = min(kept, key=lambda version: (version.ref != st.query_params.get("model"), at.dataset is None or version.dataset_id != at.dataset.id)).name
 left, right = st.columns([3, 9])
 with left.container(border=True, height="stretch", key="models"):
     name = st.radio("**Models**", names, names.index(here), format_func=_ui.md, key="model_name")

@@ -71,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     longer = _command(commands, "extend", "a run that is done with more trials, as a new run", extend)
     longer.add_argument("run_id", metavar="RUN")
     longer.add_argument("--trials", type=_positive(int), required=True, help="how many more")
+    keep_ = _command(commands, "keep", "keep a model of a finished run under a name", keep)
+    keep_.add_argument("run_id", metavar="RUN")
+    keep_.add_argument("--name", help="the model's name (default: the dataset's)")
+    keep_.add_argument("--result", choices=("accurate", "fast"), default="accurate", help="which of the run's two models is kept")
     about = "keep recipes by name, hand them out as files, put them into drafts, undo and redo"
     recipes.options(commands.add_parser("recipe", help=about).add_subparsers(required=True, metavar="VERB"), _command, recipe)
     _command(commands, "worker", "work on queued runs until idle (started by the app)", run=lambda args: 0)
@@ -146,8 +150,23 @@ def train(args: argparse.Namespace) -> int:
         run = run_here(store, run.id, on_event=bar.on_event)
     if run.state not in ("done", "cancelled"):
         raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint or f"python -m pipeline resume {run.id}")
+    known = store.versions(name)
     version = store.keep(run.id, name, args.result)
-    return _show_training(args, store, run, version)
+    return _show_training(args, store, run, version, version in known)
+
+
+def keep(args: argparse.Namespace) -> int:
+    """The model of a run that was resumed or replayed, or of one that the app made."""
+    store = _store(args)
+    name = args.name or store.dataset(store.run(args.run_id).dataset_id).name
+    known = store.versions(name)
+    version = store.keep(args.run_id, name, args.result)
+    _out(_kept(version, args.result, version in known))
+    return 0
+
+
+def _kept(version: Any, result: str, before: bool) -> str:
+    return f"{'already' if before else 'now'} kept as {version.ref} ({result}), run {version.run_id}\n"
 
 
 def _plan(args: argparse.Namespace, dataset: Any) -> Any:
@@ -185,7 +204,7 @@ def _searched(args: argparse.Namespace, plan: Any) -> Any:
     return plan
 
 
-def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any) -> int:
+def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any, before: bool) -> int:
     evaluation, board = store.evaluation(run.id), store.leaderboard(run.id)
     judged = evaluation.get("holdout") or evaluation["cv"]
     shown_of = next(m for m in judged["metrics"] if m["name"] == run.plan.metric)
@@ -203,7 +222,7 @@ def _show_training(args: argparse.Namespace, store: Any, run: Any, version: Any)
     _show_results(evaluation, shown_of["title"])
     where = f"{judged['rows']:,} rows never trained on" if "holdout" in evaluation else f"{judged['rows']:,} rows out of fold; none were held out"
     _out(f"\n{shown_of['title']} on {where}: {shown_of['value']:.5g} (95 % interval {shown_of['low']:.5g} to {shown_of['high']:.5g})\n")
-    _out(f"kept as {shown['model']} ({args.result}), run {run.id}\n")
+    _out(_kept(version, args.result, before))
     return 0
 
 
@@ -388,6 +407,7 @@ def _carried_out(store: Any, run: Any) -> int:
     if run.state not in ("done", "cancelled"):
         raise TrainingError(run.message or f"The run ended as {run.state}.", run.hint)
     _out(f"run {run.id}: {run.state}, {run.trials_done} trials\n")
+    _err(f"hint: `python -m pipeline keep {run.id}` keeps its model.\n")
     return 0
 
 

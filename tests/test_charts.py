@@ -109,7 +109,7 @@ def test_speed_leaves_the_baseline_out():
 @pytest.mark.parametrize(("greater", "best"), [(True, [0.5, 0.9, 0.9]), (False, [0.5, 0.5, 0.4])])
 def test_history_keeps_the_best_so_far(greater, best):
     scores = [0.5, 0.9, 0.4]
-    trials = [{"number": i, "title": "x", "score": s} for i, s in enumerate([*scores, None])]
+    trials = [{"family": "linear", "number": i, "title": "x", "score": s} for i, s in enumerate([*scores, None])]
     line, dots = _charts.history(trials, metric="m", greater=greater).data
     assert list(line.y) == best
     assert list(dots.y) == scores
@@ -118,7 +118,7 @@ def test_history_keeps_the_best_so_far(greater, best):
 @pytest.mark.parametrize("name", ["lightgbm", "mlp", "catboost", "xgboost"])
 def test_parameters_of_real_families_are_drawn(name):
     family = entry("family", name)
-    trials = [{"number": i, "params": family.complete(), "score": 0.5 + i / 10} for i in range(3)]
+    trials = [{"family": "linear", "number": i, "params": family.complete(), "score": 0.5 + i / 10} for i in range(3)]
     fig = _charts.parallel(trials, family.params, metric="m")
     assert len(fig.data[0].dimensions) == len(family.params) + 1
     for param in family.params:
@@ -182,7 +182,7 @@ def test_the_use_of_the_machine_leaves_out_what_is_not_there():
 
 def test_the_score_over_two_parameters_has_the_trials_as_dots():
     first, second = (entry("family", "lightgbm").param(name) for name in ("learning_rate", "num_leaves"))
-    trials = [{"number": 3, "params": {"learning_rate": 0.1, "num_leaves": 31}, "score": 0.9}]
+    trials = [{"family": "linear", "number": 3, "params": {"learning_rate": 0.1, "num_leaves": 31}, "score": 0.9}]
     fig = _traces.contour({"x": [0.1, 0.2], "y": [8, 16], "z": [[0.1, None], [0.2, 0.3]]}, trials, (first, second), metric="m")
     assert (list(fig.data[1].x), list(fig.data[1].y)) == ([0.1], [31])
     assert fig.layout.xaxis.type == ("log" if first.log else "linear")

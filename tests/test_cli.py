@@ -218,6 +218,8 @@ def test_a_plan_file_with_a_grid_and_no_holdout_is_carried_out_judged_out_of_fol
     assert "Brier score on 240 rows out of fold; none were held out: " in done.stdout, done.stderr
     assert "kept as c:1 (fast)" in done.stdout and "ms per 1,000 rows" in done.stdout
     (trained,) = Store(home).runs()
+    assert [run(home, "keep", trained.id, *words).stdout.split(",")[0] for words in (["--result", "fast"], ["--name", "other"])] == [
+        "already kept as c:1 (fast)", "now kept as other:1 (accurate)"]  # fmt: skip
     plan, trials = trained.plan, Store(home).trials(trained.id)
     assert plan.metric == "brier" and {trial.family for trial in trials} == {"baseline", "linear"}
     assert (plan.search.strategy, plan.search.params, plan.search.pruner, plan.search.pruner_params) == ("grid", {"points": 5}, "median", {"folds": 2})

@@ -143,7 +143,7 @@ def test_a_fix_is_applied_and_undone_and_survives_a_new_session(store, tmp_path)
 def test_a_contract_is_kept_and_a_later_version_that_breaks_it_says_so(store, tmp_path):
     table = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5] * 30, "self": ["x", "y"] * 60, "y": ["yes", "no"] * 60})
     first = add(store, tmp_path, table)
-    at = opened("data", dataset=first.id, tab="Contract")
+    at = opened("data", dataset=first.id, data_tab="Contract")
     at.button(key="contract_keep").click().run()
     assert not at.exception
     assert [term.allowed for term in store.contract(first.name).terms if term.column == "self"] == [("x", "y")]
@@ -151,7 +151,7 @@ def test_a_contract_is_kept_and_a_later_version_that_breaks_it_says_so(store, tm
     table.loc[7, "self"] = "zebra"
     later = add(store, tmp_path, table)
     assert later.version == 2
-    at = opened("data", dataset=later.id, tab="Contract")
+    at = opened("data", dataset=later.id, data_tab="Contract")
     assert "row 8" in at.warning[0].value and "zebra" in at.warning[0].value
     at.button(key="contract_learn").click().run()
     assert not at.exception and store.breaches(later) == []
@@ -247,7 +247,7 @@ def test_names_from_data_are_never_markdown(store, tmp_path, page, tab):
     frame = pd.DataFrame({name: [f"{name} {i % 3}" for i in range(60)] for name in HOSTILE} | {"y": [0, 1] * 30})
     dataset = add(store, tmp_path, frame, name="*name* :red[x]")
     drafted(store, dataset, "*bold*")
-    at = opened(page, dataset=dataset.id, tab=tab)
+    at = opened(page, **{"dataset": dataset.id, f"{page}_tab": tab})
     assert not at.exception
     texts = [element.value for kind in ("markdown", "caption", "error", "warning") for element in at.get(kind)]
     texts += [str(button.label) for button in at.button]

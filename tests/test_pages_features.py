@@ -55,7 +55,7 @@ def draft(store: Store, name: str = "rooms") -> Plan:
 def opened(store: Store, tab: str = "Recipe", name: str = "rooms") -> AppTest:
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.switch_page("pages/features.py")
-    at.query_params["dataset"], at.query_params["tab"] = store.datasets(name)[0].id, tab
+    at.query_params["dataset"], at.query_params["features_tab"] = store.datasets(name)[0].id, tab
     return ran(at)
 
 

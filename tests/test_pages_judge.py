@@ -124,7 +124,7 @@ def test_the_leaderboard_says_on_which_rows_and_shows_intervals(finished):
     board = finished.store.leaderboard(finished.runs["binary"].id)
     shown = next(frame.value for frame in at.dataframe if "Interval" in frame.value)  # beside it may be an ensemble's members
     assert list(shown["Family"]) == [row["title"] for row in board]
-    assert list(shown.iloc[:, 1]) == ["Best", "Baseline"]
+    assert list(shown.iloc[:, 1]) == ["Best", "Always the same answer"]
     assert {trace["type"] for trace in charts(at)[0]["data"]} == {"scatter"}
 
 
@@ -485,6 +485,9 @@ def test_keeping_a_model_and_pointing_an_alias_at_it(finished):
     at.radio(key="model_name").set_value("churn $1$").run()
     at.button(key="set_champion").click().run()
     assert finished.store.aliases("churn $1$") == {"champion": 1}
+    at.text_input(key="keep_name").set_value("churn $1$")
+    at.button(key="keep").click().run()
+    assert at.query_params["model"] == "churn $1$:1" and at.toast[0].value.startswith("Already kept as")
     lineage = next(d.value for d in at.dataframe if "SHA-256 or id" in d.value)
     assert finished.datasets["binary"].file_sha256 in set(lineage["SHA-256 or id"])
 

@@ -7,7 +7,7 @@ from tests.test_pages import home, home_with_penguins, opened, penguins, said, s
 
 
 def test_a_pair_of_columns_is_looked_at(penguins, store):  # noqa: F811
-    at = opened("data", dataset=penguins.id, tab="Relations")
+    at = opened("data", dataset=penguins.id, data_tab="Relations")
     assert (not at.exception and "Correlation ratio" in said(at)) or "Pearson's r" in said(at)
     names = at.selectbox(key="pair_one").options
     at.selectbox(key="pair_one").set_value(names[0])
@@ -16,16 +16,16 @@ def test_a_pair_of_columns_is_looked_at(penguins, store):  # noqa: F811
 
 
 def test_what_is_missing_and_the_report_are_there(penguins, store):  # noqa: F811
-    at = opened("data", dataset=penguins.id, tab="Missing")
+    at = opened("data", dataset=penguins.id, data_tab="Missing")
     assert not at.exception and "of the rows have no missing cell" in said(at)
-    at = opened("data", dataset=penguins.id, tab="Report")
+    at = opened("data", dataset=penguins.id, data_tab="Report")
     assert not at.exception and at.get("download_button")
 
 
 def test_an_edit_makes_a_version_and_leads_back(penguins, store):  # noqa: F811
     plan = Plan.draft(penguins.schema, "Species", dataset=penguins.id)
     store.save_draft(penguins.id, plan)
-    at = opened("data", dataset=penguins.id, tab="Versions")
+    at = opened("data", dataset=penguins.id, data_tab="Versions")
     at.selectbox(key="edit_column").set_value("Sex")
     at.selectbox(key="edit_how").set_value("known").run()
     at.button(key="make_version").click().run()

@@ -43,7 +43,7 @@ def answers(store, tmp_path):  # noqa: F811
 
 def test_the_court_accuses_takes_answers_and_leaves_the_guilty_out(answers, store: Store):  # noqa: F811
     dataset, _ = answers("court")
-    at = opened("quality", dataset=dataset.id, tab="Leakage court")
+    at = opened("quality", dataset=dataset.id, quality_tab="Leakage court")
     assert not at.exception and "Guilty" in said(at)
     assert EVIL not in said(at), "a name from the data is never markdown"
     assert at.metric[0].label.startswith("Honest") and len(at.metric) == 4
@@ -56,7 +56,7 @@ def test_the_court_accuses_takes_answers_and_leaves_the_guilty_out(answers, stor
 def test_a_doubtful_label_is_answered_measured_and_becomes_a_new_version(answers, store: Store):  # noqa: F811
     dataset, run = answers("doctor")
     first = store.evaluation(run.id)["suspects"][0]
-    at = opened("quality", dataset=dataset.id, tab="Label doctor")
+    at = opened("quality", dataset=dataset.id, quality_tab="Label doctor")
     assert not at.exception and f"row {first['row'] + 1:,} of" in said(at)
     at.button(key="doctor_accept").click().run()
     assert not at.exception and "Suspect 2 of" in said(at)
@@ -66,7 +66,7 @@ def test_a_doubtful_label_is_answered_measured_and_becomes_a_new_version(answers
     assert not [b for b in at.button if b.key == "doctor_version"]
     at.button(key="doctor_accept").click().run()
     answers("relabelled", labels=json.dumps({str(first["row"]): first["proposed"]}))
-    at = opened("quality", dataset=dataset.id, tab="Label doctor")
+    at = opened("quality", dataset=dataset.id, quality_tab="Label doctor")
     assert "with it" in said(at)
     at.button(key="doctor_version").click().run()
     made = store.datasets("customers")[0]

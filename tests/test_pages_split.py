@@ -160,7 +160,7 @@ def test_smote_is_refused_where_there_are_categories(store):
 def test_the_roles_say_which_column_is_set_aside(store):
     dataset = store.datasets("visits")[0]
     store.save_draft(dataset.id, draft(store).change(split={"strategy": "group", "column": "*ward*"}))
-    at = opened(store, "features", tab="Columns")
+    at = opened(store, "features", features_tab="Columns")
     assert not at.exception
     notes = next(frame.value for frame in at.dataframe if "Note" in frame.value).set_index("Column")["Note"]
     assert "divides the rows" in notes["*ward*"]

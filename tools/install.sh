@@ -63,7 +63,9 @@ print(f".venv/.installed-{pathlib.Path(name).stem}-{hashlib.sha256(chr(0).join(p
 PY
 }
 
-pip_install() { "$python" -m pip install -qq --progress-bar off "$@"; }
+# A person sees what is being fetched; a log does not fill with it.
+if [ -t 2 ]; then manner="--progress-bar on"; else manner="-qq --progress-bar off"; fi
+pip_install() { "$python" -m pip install $manner "$@" >&2; }
 
 install_torch_for_cpu() {
     [ -n "${TORCH_INDEX_URL:-}" ] || return 0

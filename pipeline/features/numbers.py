@@ -27,7 +27,7 @@ def rounding(params: dict[str, Any], needs: Needs) -> Any:
 @step(
     "clip",
     title="Clip extremes",
-    help="Pulls extremes back to a lower and an upper bound that the training rows give; no row is dropped. The bounds are two "
+    help="Pulls extremes (outliers) back to a lower and an upper bound that the training rows give; no row is dropped. The bounds are two "
     "quantiles, or lie a number of widths beyond the middle half (IQR) or the median (MAD).",
     kinds=NUMBERS,
     order=30,

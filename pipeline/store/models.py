@@ -31,13 +31,15 @@ class Models:
         self._database, self._artifacts = database, artifacts
 
     def keep(self, run_id: str, name: str, which: str) -> ModelVersion:
-        """Keep a model that a run ended with as the next version of `name`, with what it was made from."""
+        """Keep a model that a run ended with as the next version of `name`, with what it was made from; or as the one that it already is."""
         if which not in PREDICTORS:
             raise UnknownName("result of a run", which, PREDICTORS)
         checked_name("model", name)
         with self._database.write() as session:
             _refuse_a_reference(session, name)
             run, result = _finished(session, run_id, PREDICTORS[which])
+            if known := _kept(session, name, run_id, result.artifacts[PREDICTORS[which]]):
+                return _value(session, known)
             dataset = session.exec(select(DatasetRow).where(DatasetRow.id == run.dataset_id)).one()
             row = ModelRow(
                 name=name, version=_newest(session, name) + 1, run_id=run.id, attempt=result.attempt, dataset_id=dataset.id,
@@ -88,6 +90,12 @@ def _finished(session: Session, run_id: str, artifact: str) -> tuple[RunRow, Res
     if result is None or artifact not in result.artifacts:
         raise StoreError(f"The run {run_id} is {run.state} and has no model to keep.", "Wait until it is done, or resume it.")
     return run, result
+
+
+def _kept(session: Session, name: str, run_id: str, artifact: str) -> ModelRow | None:
+    """The newest version of that name that is this very model of this run."""
+    query = select(ModelRow).where(ModelRow.name == name, ModelRow.run_id == run_id, ModelRow.artifact == artifact)
+    return session.exec(query.order_by(col(ModelRow.version).desc())).first()
 
 
 def _find(session: Session, ref: str) -> ModelRow:

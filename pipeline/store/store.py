@@ -304,7 +304,7 @@ class Store:
     # Registry
 
     def keep(self, run_id: str, name: str, result: str = "accurate") -> ModelVersion:
-        """Keep a model of a run, "accurate" or "fast", as the next version of `name`. Raises StoreError when the run has none."""
+        """Keep a model of a run, "accurate" or "fast", as the next version of `name`; kept before, it is that version. Raises StoreError."""
         return self._models.keep(run_id, name, result)
 
     def versions(self, name: str | None = None) -> list[ModelVersion]:

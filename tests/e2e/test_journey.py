@@ -54,6 +54,11 @@ def test_a_sample_is_trained_by_one_click_survives_a_refresh_and_is_stopped_in_t
     page.locator(".st-key-cancel button").click()
     page.locator(".st-key-cancel_yes button").click()
     expect(page.locator(".st-key-run_head")).to_contain_text(re.compile("Cancelled|Done"), timeout=RUN_PATIENCE)
+    page.get_by_role("link", name="All runs").click()
+    expect(page.locator(".st-key-runs")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("run="))
+    page.go_back()
+    expect(page.locator(".st-key-run_head")).to_be_visible()
     nav(page, "Leaderboard")
     assert asked(page) == {"dataset": [run.dataset_id], "run": [run.id]}
     expect(page.get_by_text(re.compile("Cross-validated on"))).to_be_visible()
@@ -97,8 +102,14 @@ def test_the_same_file_again_is_the_same_version_and_back_and_a_second_tab_show_
     page.go_back()
     heading(page, "Features")
     assert asked(page)["dataset"] == [second.id]
+    page.go_back()
+    heading(page, "Data")
+    nav(page, "Features")
     choose(page, "picker", "again v1")
     expect(page).to_have_url(re.compile(f"dataset={first.id}"))
+    page.go_back()
+    shows(page, "again v2")
+    page.go_forward()
     shows(page, "again v1")
     nav(page, "Quality")
     assert asked(page)["dataset"] == [first.id]
@@ -158,7 +169,7 @@ def test_names_from_a_file_are_shown_as_they_are_and_what_was_renamed_or_cannot_
 
 # --- pictures for people -----------------------------------------------------------------------------------------------
 
-TABS = {"data": "/data", "columns": "/data?tab=Columns", "quality": "/quality", "features": "/features", "roles": "/features?tab=Columns", "home": "/"}
+TABS = {"data": "/data", "columns": "/data?data_tab=Columns", "quality": "/quality", "features": "/features", "roles": "/features?features_tab=Columns", "home": "/"}
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,18 @@ def test_a_version_keeps_its_model_when_the_run_is_resumed(store):
     assert (store.predictor("churn:1"), store.predictor("churn:2"), second.attempt) == ({"early"}, {"late"}, 2)
 
 
+def test_the_same_model_of_the_same_run_is_kept_once_per_name_and_the_fast_one_is_another(store):
+    lease = store.claim("w", store.submit(homes.plan_for(store)).id)
+    store.finish(lease, state="done", evaluation={}, leaderboard=[], artifacts={"predictor": {"accurate"}, "fast": {"fast"}})
+    first = store.keep(lease.run.id, "churn")
+    fast = store.keep(lease.run.id, "churn", "fast")
+    store.point("churn", "champion", 1)
+    assert (fast.version, store.keep(lease.run.id, "churn", "fast")) == (2, fast)
+    again = store.keep(lease.run.id, "churn")
+    assert (again.ref, again.created, again.aliases) == ("churn:1", first.created, ("champion",))
+    assert len(store.versions()) == 2 and store.keep(lease.run.id, "other").ref == "other:1"
+
+
 def test_aliases_move(store, finish):
     for number in (1, 2):
         store.keep(finish(number), "churn")
