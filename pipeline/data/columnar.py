@@ -52,7 +52,7 @@ def opened_parquet(path: Path, name: str, options: ReadOptions) -> Any:
     """The file, its footer read and found to state no more than may be read."""
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(path)
+    file = parquet.ParquetFile(path, page_checksum_verification=True)  # where the writer left checksums
     meta = file.metadata
     check_shape(meta.num_rows, meta.num_columns, name, options.limits)
     check_expansion(sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)), 1 << 62, name, options.limits)

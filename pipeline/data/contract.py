@@ -180,7 +180,9 @@ class Contract(BaseModel):
         found += [_breach(term, rule, words, np.flatnonzero(rows), values) for rule, words, rows in _broken(term, values, unread, met) if rows.any()]
         if schema is not None and term.column in schema and term.date_format and schema[term.column].date_format not in (None, term.date_format):
             words = f"dates as {term.date_format}; they were read as {schema[term.column].date_format}"
-            found.append((Breach(term.column, "format", words), np.zeros(0, int)))
+            common = set(term.date_format.split("|")) & set((schema[term.column].date_format or "").split("|"))
+            rows = values.notna().to_numpy() & (not common)  # with a format in common, the typed values do not tell which rows have another
+            found.append(_breach(term, "format", words, np.flatnonzero(rows), values))
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"
 _SHAPE = r"[\w ,.]*(?:[0-9][-/.:, ]|[-/. ][0-9])[\w ,.:/+-]*"
 _YEAR = "[12][0-9]{3}"  # alone it is a number; among other dates it is the first of January
 _MONTH = "(?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+# A letter that begins neither a month, a weekday, am, pm, nor is the T or Z of ISO 8601: what holds one is no date.
+_NO_DATE = re.compile(r"(?i)(?<![a-z])(?!jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|[ap]m|[tz](?![a-z]))[a-z]")
 _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%m-%d": "%d-%m", "%d-%m": "%m-%d", "%d.%m": "%m.%d", "%m.%d": "%d.%m"}
 
 
@@ -49,10 +52,12 @@ def decide(texts: pd.Series, counts: np.ndarray, order: str = "auto", least: flo
 
 def _choose(sample: pd.Series) -> list[str]:
     """Greedily: the format that reads the most, then the one that reads the most of the rest, up to four."""
+    few = sample.iloc[:: max(1, len(sample) // _FEW)]
+    if all(map(_NO_DATE.search, few.tolist())):
+        return []
     if _parse_one(sample, ISO).notna().all():
         return [ISO]
     candidates = _candidates(sample)
-    few = sample.iloc[:: max(1, len(sample) // _FEW)]
     if not any(_parse_one(few, fmt).notna().any() for fmt in candidates):
         return []  # nearly all would have to be dates
     rest, chosen = sample, []

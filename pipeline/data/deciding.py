@@ -135,6 +135,8 @@ def _number(name: str, seen: cells.Distinct, options: ReadOptions, decimal: str)
     """Numbers, when at least 95 % of the cells are; the flag says that exact whole numbers are too large for that."""
     if numbers.bare_integers(seen.texts) is not None:
         return Decision(Column(name=name, kind="numeric", dtype="int", decimal=options.decimal or ".")), False
+    if not numbers.unit_of(seen.texts) and seen.counts[numbers.perhaps(seen.texts)].sum() < MOSTLY * seen.known:
+        return None, False
     how, bare, sure = numbers.written(seen.texts)
     mark = options.decimal or (how.decimal if sure else decimal or how.decimal)
     plain = numbers.plain_numbers(bare, mark)

@@ -74,6 +74,12 @@ def written(texts: pd.Series) -> tuple[Written, pd.Series, bool]:
     return Written(mark, unit), bare, sure
 
 
+def perhaps(texts: pd.Series) -> np.ndarray:
+    """Which of the texts may be numbers, whatever their decimal mark: what has other letters or no digit is none, unless a unit is taken off."""
+    array = pa.array(texts, pa.string())
+    return pc.match_substring_regex(array, rf"^(?:[-+−(]*[0-9.,{_GAPS}\s+−)eE-]*[0-9][0-9.,{_GAPS}\s+)eE-]*|\(?{_INFINITE}\)?)$").to_numpy(zero_copy_only=False)
+
+
 def unit_of(texts: pd.Series) -> str:
     """The one unit or currency that stands beside nearly every number, "" when there is none or more than one."""
     if not texts.str.contains(r"[^0-9.,eE+\-\s]", regex=True).any():

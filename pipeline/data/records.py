@@ -25,8 +25,10 @@ def read_json(text: Text, name: str, options: ReadOptions, log: Log) -> Parsed:
     if isinstance(content, dict):
         content = _only_list(content)
     if isinstance(content, dict):
+        check_shape(1, len(content), name, options.limits)
         parsed = _from_lists(content, name, log)
     elif isinstance(content, list) and content and all(isinstance(row, list) for row in content):
+        check_shape(len(content), max(map(len, content)), name, options.limits)
         grid = Grid([[_text(cell, log) for cell in row] for row in content], list(range(1, len(content) + 1)))
         parsed = to_columns(grid, name, options, log)
     else:
@@ -107,6 +109,8 @@ def _from_objects(rows: Iterator[tuple[int, dict[str, Any]]], name: str, options
     columns: dict[str, list[str]] = {}
     count = 0
     for _, row in rows:
+        if len(row) > options.limits.columns:
+            check_shape(1, len(row), name, options.limits)
         for key, value in row.items():
             cells = columns.setdefault(key, [])
             cells.extend([""] * (count - len(cells)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import zipfile
 
 import pyarrow as pa
@@ -70,3 +71,13 @@ def test_damaged_parquet_is_a_table_or_a_sentence(tmp_path):
             read(path)
         except DataError as error:
             assert str(error)
+
+
+def test_a_parquet_page_that_breaks_its_checksum_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"x": [float(i) for i in range(1000)]}), path, compression="none", use_dictionary=False, write_page_checksum=True)
+    content = bytearray(path.read_bytes())
+    content[content.index(struct.pack("<d", 500))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Unreadable, match="(?i)checksum"):
+        read(path)

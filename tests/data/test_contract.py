@@ -89,6 +89,7 @@ def test_dates_read_by_another_format_are_told(contract):
     table, schema = infer(other)
     (breach,) = contract.check(table, schema)
     assert (breach.column, breach.rule) == ("day", "format") and "%m/%d/%Y" in breach.expected
+    assert breach.rows == ROWS and breach.examples[0][0] == 1
 
 
 def test_terms_are_edited_and_mistakes_are_refused(contract):
