@@ -65,6 +65,25 @@ def clusters(params: dict[str, Any], needs: Needs) -> Any:
 
 
 @step(
+    "select_distinct",
+    title="Drop columns that say nothing new",
+    help="Drops columns that are (nearly) the same in every training row, and exact copies of another column. A matrix of very many "
+    "columns that are mostly 0, such as words, stays as it is.",
+    phase="matrix",
+    default=True,
+    order=79,
+    params=(
+        Param("share", "float", 0.0005, "Nearly constant below", "This share of rows that differ from the usual value. "
+              + SAMPLE.format(rows=20_000), 0.0, 0.5, unit="share", tune=False),
+    ),
+)  # fmt: skip
+def select_distinct(params: dict[str, Any], needs: Needs) -> Any:
+    from pipeline.features.selectors import ByDistinct
+
+    return ByDistinct(**params)
+
+
+@step(
     "select_variance",
     title="Drop nearly constant columns",
     help="Drops a column when fewer than this share of the training rows differ from its commonest value.",

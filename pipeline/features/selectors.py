@@ -43,6 +43,8 @@ class Select(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
+        if self.kept_.all():
+            return X
         return X.iloc[:, np.flatnonzero(self.kept_)] if isinstance(X, pd.DataFrame) else X[:, np.flatnonzero(self.kept_)]
 
     def get_feature_names_out(self, names: Any = None) -> np.ndarray:
@@ -59,8 +61,12 @@ class Select(TransformerMixin, BaseEstimator):
             return X[rows], np.arange(X.shape[1])
         words = is_category(X)
         judged = np.arange(X.shape[1]) if self.codes else np.flatnonzero(~words)
-        columns = [X.iloc[rows, i].cat.codes if words[i] else X.iloc[rows, i] for i in judged]
-        return np.column_stack(columns).astype("float64") if len(judged) else np.empty((len(rows), 0)), judged
+        some, found = X.iloc[rows], np.empty((len(rows), len(judged)))
+        plain = ~words[judged]
+        found[:, plain] = some.iloc[:, judged[plain]].to_numpy("float64")
+        for place in np.flatnonzero(~plain):
+            found[:, place] = some.iloc[:, judged[place]].cat.codes
+        return found, judged
 
     def _choose(self, numbers: Any, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -98,6 +104,46 @@ class ByVariance(Select):
     @staticmethod
     def _different(numbers: np.ndarray) -> np.ndarray:
         return np.array([1 - np.unique(column, return_counts=True)[1].max() / len(column) for column in numbers.T])
+
+
+class ByDistinct(Select):
+    """Drops columns of which too few rows differ from the usual value, and exact copies of earlier ones. A sparse matrix stays as it is.
+
+    Copies are looked for in some rows and made sure of in all.
+    """
+
+    needs_target = False
+    most_rows = 20_000
+    compared_rows = 1_000
+
+    def __init__(self, share: float = 0.0005) -> None:
+        self.share = share
+
+    def fit(self, X: Any, y: Any = None) -> ByDistinct:
+        self.copies_: list[tuple[int, int]] = []
+        super().fit(X)
+        for copy, of in self.copies_:
+            self.kept_[copy] = not _equal(X, copy, of)
+        return self
+
+    def _choose(self, numbers: Any, y: Any) -> np.ndarray:
+        if sparse.issparse(numbers):
+            return np.ones(numbers.shape[1], bool)
+        usual = np.sort(numbers[:: -(-len(numbers) // 101)], axis=0)
+        usual = usual[len(usual) // 2]  # gaps are last: where most are gaps, a gap is what is usual
+        kept = ((numbers != usual) & ~(np.isnan(numbers) & np.isnan(usual))).mean(axis=0) > self.share
+        first: dict[bytes, int] = {}
+        for place, column in zip(np.flatnonzero(kept), (numbers[: self.compared_rows, kept].T + 0.0).copy(), strict=True):
+            of = first.setdefault(column.tobytes(), place)
+            if of != place:
+                self.copies_.append((int(place), int(of)))
+        return kept
+
+
+def _equal(X: Any, one: int, other: int) -> bool:
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[:, one].equals(X.iloc[:, other])
+    return np.array_equal(X[:, one], X[:, other], equal_nan=True)
 
 
 class ByCorrelation(Select):

@@ -50,5 +50,5 @@ def test_a_table_of_numbers_and_categories_gets_the_usual_steps() -> None:
     frame = orders()[["size", "zip", "late"]].assign(amount=np.random.default_rng(1).normal(size=300))
     _, schema = infer(frame)
     steps = Plan.draft(schema, "late").recipe
-    assert [spec.step for spec in steps] == ["boolean", "date_parts", "impute", "scale", "encode", "tfidf"]
+    assert [spec.step for spec in steps] == ["boolean", "date_parts", "impute", "scale", "encode", "tfidf", "select_distinct"]
     assert all(spec.columns is None and not spec.params for spec in steps)

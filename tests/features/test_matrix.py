@@ -51,6 +51,21 @@ def test_a_selection_keeps_what_says_something(step: str, classes: int | None, s
     assert fitted.transform(given).shape[1] == fitted.kept_.sum() == len(fitted.get_feature_names_out([f"x{i}" for i in range(X.shape[1])]))
 
 
+def test_what_says_nothing_new_is_told_from_what_only_looks_so() -> None:
+    X, _ = signal(rows=3_000, noise=0)
+    rare, gaps, late = np.zeros(3_000), np.where(np.arange(3_000) < 2, 1.0, np.nan), X[:, 0].copy()
+    rare[1], late[-1] = 1.0, 7.0
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "copy": X[:, 0], "late": late, "rare": rare, "gaps": gaps, "fixed": 2.0})
+    kept = [True, True, False, True, False, True, False]
+    assert made("select_distinct").fit(frame.to_numpy()).kept_.tolist() == kept
+    assert made("select_distinct", share=0.0).fit(frame.to_numpy()).kept_.tolist() == [True, True, False, True, True, True, False]
+    words = pd.Categorical.from_codes(np.arange(3_000) % 3, ["x", "y", "z"])
+    frame = frame.assign(words=words, again=words, others=words.rename_categories(["u", "v", "w"]), codes=words.codes.astype(float))
+    assert made("select_distinct").fit(frame).kept_.tolist() == [*kept, True, False, True, True], "other levels are other words"
+    given = csr_matrix(np.nan_to_num(frame[["a", "copy", "fixed"]].to_numpy()))
+    assert made("select_distinct").fit(given).transform(given) is given
+
+
 def test_columns_that_repeat_others_or_never_change_go() -> None:
     X, _ = signal(noise=1)
     X = np.column_stack([X, X[:, 0] * -3 + 1, np.ones(len(X)), np.full(len(X), np.nan)])

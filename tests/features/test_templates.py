@@ -19,7 +19,7 @@ STEPS = [
     {"step": "ratio", "params": {"numerator": "price", "denominator": "adults"}},
     {"step": "scale", "columns": ["price / adults"]},
     {"step": "group_rare", "columns": ["country"], "enabled": False},
-    *[{"step": name} for name in ("boolean", "date_parts", "impute", "scale", "encode", "tfidf")],
+    *[{"step": name} for name in ("boolean", "date_parts", "impute", "scale", "encode", "tfidf", "select_distinct")],
 ]
 
 
@@ -79,7 +79,7 @@ def test_the_only_column_of_its_kind_is_suggested_and_each_one_once():
 def test_what_is_not_there_is_left_out_and_said(recipe):
     _, plan = planned(stays().drop(columns=["adults", "country"]))
     applied, told = recipe.applied(plan, {"adults": None, "country": None})
-    assert [spec.step for spec in applied.recipe] == ["clip", "boolean", "date_parts", "impute", "scale", "encode", "tfidf"]
+    assert [spec.step for spec in applied.recipe] == ["clip", "boolean", "date_parts", "impute", "scale", "encode", "tfidf", "select_distinct"]
     assert applied.recipe[0].columns == ("price",) and problems(applied) == []
     assert len(told) == 4 and "'adults' is not there" in told[0] and "left out" in told[1] and "'price / adults' is not there" in told[2]
     behind, _ = recipe.applied(plan, behind=True)
