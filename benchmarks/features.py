@@ -7,6 +7,8 @@
 The manifest is that of accuracy.py, and so are the environments. A generator learns on the training rows of each fold, in a
 process and an environment of its own; the model is then fitted here with fixed parameters, whoever made the columns. The
 gain is that of the first system over the named one, positive is better, with a 95 % interval (paired bootstrap over rows).
+Nothing takes longer than --limit: a generator by the clock, the model on its columns in seconds of a core, all folds together.
+What does is a line that says so. With --out every job is kept, and asked for again it is read from there.
 
 --speed takes all rows of the tables, and says what the recipe costs in seconds of a core and in memory (the peak above what was
 there before, in sizes of the table), what a default LightGBM fit costs on what it makes, and what a second family pays for it.
@@ -17,9 +19,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +41,7 @@ GENERATORS = Path(__file__).with_name("generators.py")
 accuracy.SYSTEMS["skrub_native"] = accuracy.SYSTEMS["skrub"]
 MODELS: dict[str, dict[str, Any]] = {  # the lines: a family of ours with everything fixed; nothing drawn, so the order of columns is no matter
     "lightgbm": {"learning_rate": 0.05, "num_leaves": 31, "n_estimators": 500, "feature_fraction": 1.0, "bagging_fraction": 1.0},
-    "linear": {},
+    "linear": {"max_rounds": 100},
 }
 RESAMPLES = 200
 
@@ -50,6 +55,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=40_000, help="of a larger table, so many are drawn")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=300, help="seconds for a generator, and as many for the model")
+    parser.add_argument("--out", type=Path, help="a folder that keeps every job that came to a score")
     parser.add_argument("--speed", action="store_true", help="measure time and memory instead of scores")
     parser.add_argument("--environments", type=Path, default=Path.home() / ".cache" / "trainyard-bench")
     args = parser.parse_args()
@@ -62,7 +69,8 @@ def main() -> int:
     for entry in entries:
         table, y, fold = rows_of(entry, args)
         for line in args.lines.split(","):
-            jobs = [job(system, line, entry, table, y, fold, args) for system in args.systems.split(",")]
+            systems = [system for system in args.systems.split(",") if (line, system) != ("linear", "skrub_native")]  # the same as skrub there
+            jobs = [kept(system, line, entry, table, y, fold, args) for system in systems]
             for one in jobs:
                 against(entry, y, jobs[0], one)
                 show(one)
@@ -87,6 +95,21 @@ def rows_of(entry: dict, args: argparse.Namespace) -> tuple[pd.DataFrame, np.nda
     return table, y, fold
 
 
+def kept(
+    system: str, line: str, entry: dict, table: pd.DataFrame, y: np.ndarray, fold: np.ndarray, args: argparse.Namespace
+) -> dict[str, Any]:
+    """A job, or what came of it before."""
+    path = args.out and args.out / f"{entry['name']}-{line}-{system}-{len(y)}-{args.folds}-{args.seed}.npz"
+    if path and path.exists():
+        found = np.load(path)
+        return {**json.loads(str(found["said"])), "oof": found["oof"]}
+    one = job(system, line, entry, table, y, fold, args)
+    if path and "oof" in one:
+        args.out.mkdir(parents=True, exist_ok=True)
+        np.savez(path, said=json.dumps({name: value for name, value in one.items() if name != "oof"}), oof=one["oof"])
+    return one
+
+
 def job(
     system: str, line: str, entry: dict, table: pd.DataFrame, y: np.ndarray, fold: np.ndarray, args: argparse.Namespace
 ) -> dict[str, Any]:
@@ -98,15 +121,35 @@ def job(
         np.save(work / "fold.npy", fold)
         words = {"system": system, "line": line, "target": entry["target"], "task": entry["task"], "root": str(accuracy.ROOT)}
         (work / "job.json").write_text(json.dumps(words))
-        _, code, log = accuracy.run(accuracy.interpreter(system, args.environments), work, 1_200, GENERATORS)
+        _, code, log = accuracy.run(accuracy.interpreter(system, args.environments), work, args.limit, GENERATORS)
         said = (
             json.loads((work / "said.json").read_text()) if (work / "said.json").exists() else {"error": log[-300:] or f"ended with {code}"}
         )
         one = {"system": system, "line": line, "task": entry["name"], "metric": entry["metric"], **said}
         if not said.get("error"):
-            one["oof"] = learned(work, said["levels"], line, entry["task"], y, fold)
-            one["score"] = evaluate.score(entry["metric"], y, one["oof"])
+            try:
+                with limited(args.limit):
+                    one["oof"] = learned(work, said["levels"], line, entry["task"], y, fold)
+                one["score"] = evaluate.score(entry["metric"], y, one["oof"])
+            except TimeoutError as error:
+                one["error"] = str(error)
         return one
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """TimeoutError after so many seconds of a core; what a library does between two steps in Python is not interrupted."""
+
+    def over(*_: object) -> None:
+        raise TimeoutError(f"the model took more than {seconds:g} s of a core on these columns")
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def learned(work: Path, levels: list[dict], line: str, task: str, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
