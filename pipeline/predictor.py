@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def blend(models: Sequence[FittedModel], weights: Sequence[float], table: pd.Dat
     by_recipe: dict[int, list[int]] = {}
     for place, model in enumerate(models):
         by_recipe.setdefault(id(model.features), []).append(place)
-    with sharing(Brief()):
+    with sharing(Brief()) if len(by_recipe) > 1 else nullcontext():
         for places in by_recipe.values():
             made = models[places[0]].features.transform(table)
             for place in places:
