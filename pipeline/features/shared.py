@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -44,8 +44,12 @@ def sharing(memory: Memory) -> Iterator[None]:
         MEMORY.reset(before)
 
 
-def is_sharing() -> bool:
-    return MEMORY.get() is not None
+def key_of(*said: str | Collection[str]) -> str:
+    """A key of texts for the memory that there is; none without one."""
+    memory = MEMORY.get()
+    if isinstance(memory, Brief):
+        return str(hash(tuple(one if isinstance(one, str) else tuple(one) for one in said)))
+    return "" if memory is None else digest(*said)
 
 
 def shared(key: str, make: Callable[[], Any]) -> Any:
@@ -60,6 +64,11 @@ def shared(key: str, make: Callable[[], Any]) -> Any:
             made = make()
             memory.put(name, made)
     return made
+
+
+def briefly(what: str, texts: Collection[str], make: Callable[[], Any]) -> Any:
+    """What is made of texts whatever a recipe has learned; too quick to be worth a file."""
+    return shared(key_of(what, texts), make) if isinstance(MEMORY.get(), Brief) else make()
 
 
 def digest(*said: Any) -> str:

@@ -7,13 +7,14 @@ for every occurrence. Here a word is a number from where it is found on (see `sp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from pipeline.features.shared import briefly
 from pipeline.features.spelling import BLANK, Said, pieces_of, words_of
 
 WORD = re.compile(r"\w+(?:['’]\w+)?|[!?]+")  # don't is one word, and !!! says something too
@@ -80,8 +81,8 @@ class WordVocabulary(Vocabulary):
         self.alone_[alone] = columns[: len(alone)]
         self.pairs_, self.paired_ = pd.Index(left.astype(np.int64) * len(needed) + right), columns[len(alone) :]
 
-    def transform(self, texts: Iterable[str]) -> sparse.csr_matrix:
-        said = words_of(texts)
+    def transform(self, texts: Collection[str]) -> sparse.csr_matrix:
+        said = briefly("words", texts, lambda: words_of(texts))
         number = self.words_.get_indexer(said.words)
         alone = self.alone_[number]
         places, pairs = _pairs(said.rows, number, len(self.words_))
@@ -108,8 +109,8 @@ class PartVocabulary(Vocabulary):
         self.parts_ = pd.Index(parts[chosen])
         return found[:, chosen]
 
-    def transform(self, texts: Iterable[str]) -> sparse.csr_matrix:
-        said, of, letters = self._spelled(texts)
+    def transform(self, texts: Collection[str]) -> sparse.csr_matrix:
+        said, of, letters = briefly("pieces", texts, lambda: self._spelled(texts))
         word, part = self._parts(letters)
         column = self.parts_.get_indexer(part)
         return self._found(said, of, word[column >= 0], column[column >= 0], len(self.parts_))

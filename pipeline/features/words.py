@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.features.opinions import opinions
-from pipeline.features.shared import digest, is_sharing, shared
+from pipeline.features.shared import digest, key_of, shared
 from pipeline.features.vocabulary import PartVocabulary, WordVocabulary, words_and_pairs
 
 SHORT = 60  # characters: in names and titles even two letters tell something; in longer texts they cost much and tell little
@@ -57,7 +57,7 @@ class TextCounts(TransformerMixin, BaseEstimator):
 
     def transform(self, table: pd.DataFrame) -> sparse.csr_matrix:
         words = {name: _words(table[name]) for name, _ in self.counted_}
-        key = digest(self.key_, *words.values()) if self.key_ and is_sharing() else ""
+        key = key_of(self.key_, *words.values()) if self.key_ else ""
         return shared(key, lambda: self._joined([counter.transform(words[name]) for name, counter in self.counted_], len(table)))
 
     def get_feature_names_out(self, names: object = None) -> np.ndarray:
