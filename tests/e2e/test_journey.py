@@ -94,6 +94,8 @@ def test_the_same_file_again_is_the_same_version_and_back_and_a_second_tab_show_
     for content, version in ((churn(60), 1), (churn(60), 1), (churn(80), 2)):
         nav(page, "Home")
         upload(page, "again.csv", content)
+        heading(page, "Data")  # the name alone would not tell that the second file has been read: it is there already
+        idle(page)
         shows(page, f"again v{version}")
     second, first = Store(app.home).datasets("again")
     assert (second.version, first.version) == (2, 1)
