@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store, samples
+from tests.screens import ROOT, opened, said
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["home", "data", "quality", "features", "models", "tuning", "runs", "leaderboard", "evaluate", "explain", "registry", "export"]
 
 
@@ -45,22 +44,6 @@ def store(home) -> Store:
 def penguins(home, home_with_penguins):
     shutil.copytree(home_with_penguins, home)
     return Store().datasets("penguins")[0]
-
-
-def opened(page: str, **params: str) -> AppTest:
-    """The page as a browser would show it, through app.py."""
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    at.switch_page(f"pages/{page}.py")
-    for name, value in params.items():
-        at.query_params[name] = value
-    at.run()
-    return at
-
-
-def said(at: AppTest) -> str:
-    """Everything that can be read on the page and its sidebar."""
-    kinds = ("title", "subheader", "caption", "markdown", "error", "warning", "success", "info")
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
 
 
 def add(store: Store, tmp_path: Path, frame: pd.DataFrame, name: str = "table"):

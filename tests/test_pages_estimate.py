@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store
+from tests import screens
+from tests.screens import ROOT
 from tests.tables import customers
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -30,15 +28,12 @@ def draft(store: Store) -> Plan:
 
 
 def opened(store: Store, page: str = "models") -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    at.switch_page(f"pages/{page}.py")
-    at.query_params["dataset"] = store.datasets("customers")[0].id
-    return at.run()
+    return screens.opened(page, dataset=store.datasets("customers")[0].id)
 
 
 def said(at: AppTest) -> str:
     assert not at.exception
-    return "\n".join(str(element.value) for kind in ("caption", "warning", "info") for element in at.get(kind)).replace("\\", "")
+    return screens.said(at).replace("\\", "")
 
 
 def test_an_estimate_is_asked_for_once_and_made_to_fit(store):

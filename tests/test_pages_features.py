@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _recipe
 from pipeline import Plan, Store, catalog
+from tests import screens
+from tests.screens import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 N = 120
 
 
@@ -53,10 +54,9 @@ def draft(store: Store, name: str = "rooms") -> Plan:
 
 
 def opened(store: Store, tab: str = "Recipe", name: str = "rooms") -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    at.switch_page("pages/features.py")
-    at.query_params["dataset"], at.query_params["features_tab"] = store.datasets(name)[0].id, tab
-    return ran(at)
+    at = screens.opened("features", dataset=store.datasets(name)[0].id, features_tab=tab)
+    assert not at.exception
+    return at
 
 
 def ran(touched) -> AppTest:
@@ -101,10 +101,6 @@ def test_roles_of_many_columns_are_set_at_once(store):
     assert draft(store).features == ["*nights*", "adults", "meal", "lodging"]
 
 
-def said(at: AppTest) -> str:
-    return "\n".join(str(element.value) for kind in ("markdown", "caption", "error", "info") for element in at.get(kind))
-
-
 def test_steps_are_copied_and_moved_to_either_end_within_their_phase(store):
     plan = draft(store)
     store.save_draft(plan.dataset, plan.change(recipe=[{"step": name} for name in ("clip", "drop_duplicates", "date_parts", "impute", "encode")]))
@@ -126,13 +122,13 @@ def test_a_step_is_found_added_and_set(store):
     assert [button.key for button in at.button if button.label == "Add"] == ["add_ratio"]
     ran(at.button(key="add_ratio").click())
     place = steps(store).index("ratio")
-    assert "not chosen" in said(at), "the plan says what is missing, and the settings are open"
+    assert "not chosen" in screens.said(at), "the plan says what is missing, and the settings are open"
     ran(at.selectbox(key=f"step_{place}_ratio_numerator").select("price"))
     ran(at.selectbox(key=f"step_{place}_ratio_denominator").select("*nights*"))
     assert draft(store).recipe[place].params == {"numerator": "price", "denominator": "*nights*"}
     frame = next(frame.value for frame in at.dataframe)
     assert list(frame.columns) == ["price / *nights*"] and len(frame) == 20
-    assert "adds 1" in said(at) and "ONNX cannot carry it" in said(at)
+    assert "adds 1" in screens.said(at) and "ONNX cannot carry it" in screens.said(at)
     ran(at.button(key=f"open_{place}").click())
     assert "price / *nights*" in next(frame.value for frame in at.dataframe).columns
 
@@ -165,7 +161,7 @@ def test_a_recipe_is_kept_and_put_into_a_renamed_table(store, tmp_path):
     store.save_draft(copy.id, Plan.draft(copy.schema, "cancelled", dataset=copy.id))
     at = opened(store, "Templates", "copy")
     ran(at.button(key="template_use_0").click())
-    assert "'country' is not there" in said(at).replace("\\", "")
+    assert "'country' is not there" in screens.said(at).replace("\\", "")
     ran(at.button(key="template_apply").click())
     assert draft(store, "copy").recipe[0].columns == (copy.schema.names[0],)
     ran(at.button(key="undo").click())

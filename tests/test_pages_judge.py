@@ -18,8 +18,8 @@ from pipeline.executor import InlineExecutor
 from pipeline.run import execute
 from pipeline.worker import perform
 from tests import courses
+from tests.screens import ROOT, opened, said
 
-ROOT = Path(__file__).resolve().parent.parent
 EVIL = ":red[dose] <b>$x$</b>"  # a column's name that Streamlit would read as markdown
 TASKS = ("binary", "multiclass", "regression")
 
@@ -78,22 +78,6 @@ def queued(finished):
     yield run
     if finished.store.run(run.id).active:
         finished.store.request_stop(run.id)
-
-
-def opened(page: str, **params: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    at.switch_page(f"pages/{page}.py")
-    for name, value in params.items():
-        at.query_params[name] = value
-    at.run()
-    return at
-
-
-def said(at: AppTest) -> str:
-    """Everything that can be read on the page."""
-    kinds = ("title", "subheader", "caption", "markdown", "error", "warning", "success", "info")
-    metrics = [f"{m.label} {m.value}" for m in at.metric]
-    return "\n".join([*(str(element.value) for kind in kinds for element in at.get(kind)), *metrics])
 
 
 def charts(at: AppTest) -> list[dict]:

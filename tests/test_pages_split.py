@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store
 from pipeline.worker import perform
+from tests import screens
+from tests.screens import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 N = 200
 
 
@@ -53,18 +54,12 @@ def draft(store: Store) -> Plan:
 
 
 def opened(store: Store, page: str = "models", **params: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    at.switch_page(f"pages/{page}.py")
-    for name, value in ({"dataset": store.datasets("visits")[0].id} | params).items():
-        at.query_params[name] = value
-    at.run()
-    return at
+    return screens.opened(page, **{"dataset": store.datasets("visits")[0].id} | params)
 
 
 def said(at: AppTest) -> str:
     assert not at.exception
-    kinds = ("subheader", "caption", "markdown", "error", "warning")
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind)).replace("\\", "")
+    return screens.said(at).replace("\\", "")
 
 
 def chosen(at: AppTest, key: str, value: object) -> AppTest:
