@@ -82,7 +82,7 @@ def card(dataset: Dataset, fact: Mapping[str, Any]) -> None:
     column = dataset.schema[fact["name"]]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{_ui.md(column.name)}**", width="stretch")
-        st.badge(f"{column.kind}, {_ui.md(column.unit)}" if column.unit else column.kind, color="gray")
+        st.badge(f"{column.kind}, {_ui.in_badge(column.unit)}" if column.unit else column.kind, color="gray")
     reason = column.reason or f"stored as {column.dtype}"
     st.caption(_ui.md(reason[:1].upper() + reason[1:] + "."))
     if fact["histogram"] and column.kind not in ("boolean", "categorical"):

@@ -127,9 +127,9 @@ def page(title: str, caption: str) -> Current:
 
 def _chips(at: Current) -> None:
     if at.dataset is not None:
-        st.badge(md(label(at.dataset)), icon=":material/table:", color="gray")
+        st.badge(in_badge(label(at.dataset)), icon=":material/table:", color="gray")
     if at.plan is not None:
-        st.badge(f"target {md(at.plan.target)}", icon=":material/target:", color="gray")
+        st.badge(f"target {in_badge(at.plan.target)}", icon=":material/target:", color="gray")
     if at.run is not None and "run" in st.query_params:
         st.badge(f"run {at.run.id[:6]}", icon=":material/play_circle:", color="gray")
 
@@ -202,6 +202,11 @@ _JOINER = "\u2060"
 def md(text: object) -> str:
     """Text from data as literal text where Streamlit reads markdown: no formatting, link, colour, icon, formula or HTML comes of it."""
     return _MARKS.sub(r"\\\1", _JOINTS.sub(_JOINER, " ".join(str(text).split())))
+
+
+def in_badge(text: object) -> str:
+    """As `md`, for st.badge, which puts a backslash before brackets itself."""
+    return md(text).replace("\\[", "[").replace("\\]", "]")
 
 
 def label(dataset: Dataset) -> str:

@@ -234,6 +234,7 @@ def test_names_from_data_are_never_markdown(store, tmp_path, page, tab):
     assert not at.exception
     texts = [element.value for kind in ("markdown", "caption", "error", "warning") for element in at.get(kind)]
     texts += [str(button.label) for button in at.button]
+    assert not any("\\\\[" in text for text in texts), "a bracket with two backslashes is shown with one"
     for name in (name for name in [*HOSTILE, "*name* :red[x]"] if len(name) > 5):
         assert not any(name in text for text in texts), name
 
