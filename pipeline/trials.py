@@ -34,7 +34,7 @@ REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the 
 TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
 COSTED_ROWS = 4_000  # at most: a holdout of a fifth of a larger table costs no more per row than these
-REPEATED_SECONDS = 0.25  # what takes longer is timed once
+FIRST_ROWS = 20
 WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
 HOPE_SHARE = 0.3  # of its time that a fit always gets
 HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
@@ -431,6 +431,7 @@ class Loaded:
         self._recipes: dict[str, Any] = {}
         self._models: dict[str, FittedModel] = {}
         self._batches: dict[str, tuple[Any, float]] = {}
+        self._alike = features.Brief()  # what the recipes make alike costs only the first of them, as in a prediction
 
     def model(self, fit: Fit) -> FittedModel:
         """The model of a finished fit. Models of the same fold and needs share one recipe."""
@@ -445,7 +446,8 @@ class Loaded:
         name = recipe_name(fit.fold, fit.needs)
         if name not in self._batches:
             rows = self._data.table.iloc[np.arange(costed_rows(len(self._data.rows))) % len(self._data.table)]
-            self._batches[name] = _timed(self.recipe(fit).transform, rows)
+            with features.sharing(self._alike):
+                self._batches[name] = _timed(self.recipe(fit).transform, rows)
         batch, seconds = self._batches[name]
         model = self.model(fit)
         _on_threads(model.estimator, 1)
@@ -473,16 +475,11 @@ def _on_threads(estimator: Any, threads: int) -> None:
 
 
 def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
-    """What comes of the rows, and the processor seconds of the quicker of two calls, if they are short: one may have had something to load.
+    """What comes of the rows, and the processor seconds that it took, after a few rows for what has to be loaded first.
 
     What else the machine does must not decide which models are kept, so it is not the time on the clock; nor that of other
     threads, which may only be waiting.
     """
-    seconds = []
-    for _ in range(2):
-        began = time.thread_time()
-        made = work(rows)
-        seconds.append(time.thread_time() - began)
-        if seconds[0] > REPEATED_SECONDS:
-            break
-    return made, min(seconds)
+    work(balance.take(rows, np.arange(FIRST_ROWS)))
+    began = time.thread_time()
+    return work(rows), time.thread_time() - began
