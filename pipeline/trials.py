@@ -151,10 +151,21 @@ class TrainingData:
 
         What another plan or other rows have left in the workspace is removed first; the budget makes no difference.
         """
-        said = self.plan.model_dump_json(exclude={"search"}).encode() + self.y.tobytes() + self.rows.tobytes()
-        workspace.claim(hashlib.sha256(said).hexdigest())
+        workspace.claim(self._digest())
         workspace.put("table", self.table)
         workspace.put("rows", replace(self, table=None))
+
+    def _digest(self) -> str:
+        """What fits depend on, in a name: the plan without its budget, every cell, the target and who is in which fold."""
+        import pandas as pd
+
+        said = hashlib.sha256(self.plan.model_dump_json(exclude={"search"}).encode())
+        cells = [frame for frame in (self.table, self.weighing) if frame is not None]
+        for values in (self.y, self.rows, *(pd.util.hash_pandas_object(frame, index=False).to_numpy() for frame in cells)):
+            said.update(values.tobytes())
+        for train, valid in self.folds:
+            said.update(train.tobytes() + b"|" + valid.tobytes())
+        return said.hexdigest()
 
 
 @lru_cache(maxsize=1)

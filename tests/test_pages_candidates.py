@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from streamlit.testing.v1 import AppTest
 
 from pipeline import Plan, Store
 from pipeline.worker.training import perform
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.screens import ROOT, opened
 
 
 def test_a_candidate_is_found_by_a_run_and_accepted_by_a_click(tmp_path, monkeypatch, settled) -> None:
@@ -30,10 +26,7 @@ def test_a_candidate_is_found_by_a_run_and_accepted_by_a_click(tmp_path, monkeyp
     assert best["title"] in ("*debt* / income", "income / *debt*") and best["verdict"] == "better" and found["proposed"] > 1
     assert 0 < best["strict_low"] < best["low"] < best["gain"] < best["high"] < best["strict_high"], "strict: for all that were tried"
     assert both["verdict"] == "better" and both["steps"] == [best["step"]]
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    at.switch_page("pages/features.py")
-    at.query_params["dataset"], at.query_params["tab"] = dataset.id, "Candidates"
-    at.run()
+    at = opened("features", dataset=dataset.id, features_tab="Candidates")
     assert not at.exception and "Ask again" in at.button(key="ask_candidates").label
     at.button(key="accept_0").click().run()
     assert best["step"] in store.draft(dataset.id).model_dump(mode="json")["recipe"]

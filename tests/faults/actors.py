@@ -168,8 +168,10 @@ def submit(store: Store, plan: str) -> str:
     return store.submit(Plan.parse(plan)).id
 
 
-def keep(store: Store, run: str, name: str) -> int:
-    return store.keep(run, name).version
+def keep(store: Store, runs: list[str], name: str) -> dict[str, int]:
+    """The version of each run's model; every process begins with another run."""
+    first = os.getpid() % len(runs)
+    return {run: store.keep(run, name).version for run in runs[first:] + runs[:first]}
 
 
 def ensure(store: Store, training: str) -> bool:
