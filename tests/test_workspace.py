@@ -151,5 +151,5 @@ def test_a_fit_that_is_finished_is_never_repeated(counted, tmp_path):
     assert len(counted()) > len(fits) + 1, "another seed is another fit"
 
     there = len(counted())
-    execute(plan.change(seed=1), table.assign(visits=table["visits"].where(table.index > 0, 3)), **named)
+    execute(plan.change(seed=1), table.assign(calls=table["calls"].where(table.index > 0, table["calls"] + 1)), **named)
     assert len(counted()) == there + len(fits), "one other cell makes other fits"
