@@ -99,7 +99,7 @@ class Fit:
     target_rounds: int = 0
     held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
     added: int = 0  # rows that the training steps of the recipe have added
-    cost: tuple[float, float] | None = None  # processor seconds per 1,000 rows of the model, by all cores, and of its recipe; None: not measured
+    cost: tuple[float, float] | None = None  # seconds per 1,000 rows of the model and of its recipe, of the thread that asks; None: not measured
     stopped: int | None = None  # the round at which the clock ended it
 
 
@@ -448,22 +448,20 @@ class Loaded:
         """The model of a finished fit. Models of the same fold and needs share one recipe."""
         if fit.key not in self._models:
             estimator, present = self._workspace.get(f"model-{fit.key}")
-            _on_threads(estimator, cores())  # it was fitted beside others; it predicts alone
+            if hasattr(estimator, "resources"):
+                estimator.resources = replace(estimator.resources, threads=cores())  # it was fitted beside others; it predicts alone
             self._models[fit.key] = FittedModel(self.recipe(fit), estimator, present, len(self._data.classes))
         return self._models[fit.key]
 
     def cost(self, fit: Fit) -> tuple[float, float]:
-        """Seconds per 1,000 rows of the model, on all cores, and of its recipe, on one."""
+        """Seconds per 1,000 rows of the model, and of its recipe."""
         name = recipe_name(fit.fold, fit.needs)
         if name not in self._batches:
             rows = self._data.table.iloc[np.arange(costed_rows(len(self._data.rows))) % len(self._data.table)]
             with features.sharing(self._alike):
                 self._batches[name] = _timed(self.recipe(fit).transform, rows)
         batch, seconds = self._batches[name]
-        model = self.model(fit)
-        _on_threads(model.estimator, 1)
-        spent = _timed(model.predict_prepared, batch)[1] / cores()
-        _on_threads(model.estimator, cores())
+        spent = _timed(self.model(fit).predict_prepared, batch)[1]
         per_thousand = 1_000 / batch.shape[0]
         return spent * per_thousand, seconds * per_thousand
 
@@ -480,16 +478,11 @@ def costed_rows(n_rows: int) -> int:
     return min(max(TIMED_ROWS, n_rows // 5), COSTED_ROWS)
 
 
-def _on_threads(estimator: Any, threads: int) -> None:
-    if hasattr(estimator, "resources"):
-        estimator.resources = replace(estimator.resources, threads=threads)
-
-
 def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
     """What comes of the rows, and the processor seconds that it took, after a few rows for what has to be loaded first.
 
-    What else the machine does must not decide which models are kept, so it is not the time on the clock; nor that of other
-    threads, which may only be waiting.
+    What else the machine does must not decide which models are kept, so it is not the time on the clock, but that of the thread
+    that asks: where others help it does its share, and where they cannot it does all.
     """
     work(balance.take(rows, np.arange(FIRST_ROWS)))
     began = time.thread_time()

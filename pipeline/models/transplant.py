@@ -7,7 +7,9 @@ Sources: LightGBM `src/io/tree.cpp` (`Tree::ToString`), XGBoost "Introduction to
 
 from __future__ import annotations
 
+import itertools
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,12 +26,22 @@ def transplant(text: str, objective: str, features: int, threads: int) -> Any:
     """
     import xgboost
 
-    head, *bodies = text.partition("\nend of trees")[0].split("\nTree=")
-    per_round = int(_field(head, "num_tree_per_iteration"))
-    trees = [_tree(number, dict(_lines(body)), features) for number, body in enumerate(bodies)]
+    per_round = int(_field(next(_parts(text)), "num_tree_per_iteration"))
+    bodies = itertools.islice(_parts(text), 1, None)
+    # Each is written at once: the arrays of thousands of trees take ten times the memory of what is written.
+    trees = [_written(_tree(number, dict(_lines(body)), features)) for number, body in enumerate(bodies)]
     booster = xgboost.Booster({"nthread": threads})
     booster.load_model(bytearray(_written(_document(trees, per_round, objective, features))))
     return booster
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The head of the text, then its trees, without a second copy of it all."""
+    mark, start, whole = "\nTree=", 0, text.find("\nend of trees")
+    while (end := text.find(mark, start, whole)) >= 0:
+        yield text[start:end]
+        start = end + len(mark)
+    yield text[start:whole]
 
 
 def _field(text: str, name: str) -> str:
@@ -109,7 +121,7 @@ def _levels(made: dict[str, Any], found: dict[str, str], at: np.ndarray, thresho
     made["categories_sizes"], made["categories_segments"] = sizes, np.cumsum(sizes) - sizes
 
 
-def _document(trees: list[dict[str, Any]], per_round: int, objective: str, features: int) -> dict[str, Any]:
+def _document(trees: list[bytes], per_round: int, objective: str, features: int) -> dict[str, Any]:
     import xgboost
 
     several = per_round > 1
@@ -138,7 +150,9 @@ def _strings(**values: Any) -> dict[str, str]:
 
 
 def _written(value: Any) -> bytes:
-    """A value as UBJSON: arrays of numbers with their type and length in front, in big-endian order."""
+    """A value as UBJSON: arrays of numbers with their type and length in front, in big-endian order. Bytes are UBJSON already."""
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, dict):
         return b"{" + b"".join(_text(name) + _written(item) for name, item in value.items()) + b"}"
     if isinstance(value, np.ndarray):
