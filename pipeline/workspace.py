@@ -49,15 +49,17 @@ class Workspace:
 
     def put(self, name: str, value: Any) -> None:
         """Keep a value under a name; one that is there is replaced."""
-        data = pickle.dumps(value, protocol=5)
         with self._aside(name) as handle:
-            handle.write(hashlib.sha256(data).digest())
-            handle.write(data)
+            handle.write(bytes(DIGEST))
+            hashed = _Hashed(handle)
+            pickle.dump(value, hashed, protocol=5)  # piece by piece: the bytes of a forest are not in memory a second time
+            handle.seek(0)
+            handle.write(hashed.digest.digest())
 
     def get(self, name: str) -> Any:
         """The value of that name, or None when there is none or its bytes are damaged (then it is made again)."""
         try:
-            data = (self.path / name).read_bytes()
+            data = memoryview((self.path / name).read_bytes())
         except FileNotFoundError:
             return None
         whole = hashlib.sha256(data[DIGEST:]).digest() == data[:DIGEST]
@@ -124,6 +126,17 @@ class Workspace:
         except BaseException:
             os.unlink(aside)
             raise
+
+
+class _Hashed:
+    """A file to write to that knows the SHA-256 of what was written."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle, self.digest = handle, hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._handle.write(data)
 
 
 def _numbers(made: pd.DataFrame, levels: dict[int, Any]) -> np.ndarray:
