@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
-MOST_LATENCY = 0.075  # seconds per 1,000 rows of an ensemble: slower models are left out
+MOST_LATENCY = 0.08  # seconds per 1,000 rows of an ensemble: slower models are left out
 
 
 @dataclass(frozen=True)
