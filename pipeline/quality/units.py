@@ -14,6 +14,7 @@ from pipeline.quality.gaps import disguise
 from pipeline.quality.subject import Subject, counted, some
 
 # What one is of the other, and an example to say so.
+LEAST_VALUES, LEAST_ROWS = 30, 100  # different values and rows that two groups can be told apart by
 FACTORS = {
     1000.0: "thousands, or g and kg", 100.0: "per cent and shares, or cm and m", 1_000_000.0: "millions", 2.20462262: "pounds and kilograms",
     2.54: "inches and centimetres", 3.2808399: "feet and metres", 1.609344: "miles and kilometres", 60.0: "minutes and hours", 3600.0: "seconds and hours",
@@ -116,12 +117,12 @@ def units_in(subject: Subject, name: str) -> dict | None:
 
 def other_scale(subject: Subject, name: str) -> OtherScale | None:
     """A second group of numbers that lies apart on the scale of sizes and has the place and the spread of the first after a known factor."""
-    if subject.rows < 100 or len(subject.codes(name)[1]) < 30:
+    if subject.rows < LEAST_ROWS or len(subject.codes(name)[1]) < LEAST_VALUES:  # asked first, for it costs nothing
         return None
     values, counts = subject.codes(name)[1].to_numpy(dtype="float64"), subject.counts(name)
     hidden = subject.once(disguise, name)
     use = (values > 0) & np.isfinite(values) & ~np.isin(np.arange(len(values)), hidden.codes if hidden else ())
-    if use.sum() < 30 or counts[use].sum() < 100 or counts[use].sum() < 0.9 * counts.sum():
+    if use.sum() < LEAST_VALUES or counts[use].sum() < LEAST_ROWS or counts[use].sum() < 0.9 * counts.sum():
         return None
     codes = np.flatnonzero(use)[np.argsort(values[use], kind="stable")]
     size, rows = np.log10(values[codes]), counts[codes]
