@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/accuracy.py ../shared/data/manifest.json --budget 60 --systems trainyard,lightgbm,flaml,autogluon
     .venv/bin/python benchmarks/accuracy.py MANIFEST --systems trainyard,lightgbm --seeds 0,1,2 --tasks adult,soybean
+    .venv/bin/python benchmarks/accuracy.py MANIFEST --systems trainyard@300,trainyard@60,trainyard@30
 
-The manifest is a list of {name, file, target, task, metric}. Every job is a fresh process in the system's own environment,
+The manifest is a list of {name, file, target, task, metric}. NAME@SECONDS is a system with a budget of its own. Every job is a fresh process in the system's own environment,
 made on first use below --environments (AutoGluon: about 6 GB). The split is 75/25, by class, one for each seed. A job that
 fails is a line with its reason. Memory is the peak over all processes of a job, each shared page counted once.
 """
@@ -83,16 +84,18 @@ def held_out(target: pd.Series, task: str, seed: int) -> np.ndarray:
 
 def job(system: str, entry: dict, frame: pd.DataFrame, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """One system on one split of one table, in a process of its own."""
+    name, _, own_budget = system.partition("@")
+    budget = float(own_budget or args.budget)
     test = held_out(frame[entry["target"]], entry["task"], seed)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         frame[~test].to_csv(work / "train.csv", index=False)
         frame[test].drop(columns=entry["target"]).to_csv(work / "test.csv", index=False)
-        words = {"system": system, "target": entry["target"], "task": entry["task"], "metric": entry["metric"], "budget": args.budget, "seed": seed, "root": str(ROOT)}
+        words = {"system": name, "target": entry["target"], "task": entry["task"], "metric": entry["metric"], "budget": budget, "seed": seed, "root": str(ROOT)}
         (work / "job.json").write_text(json.dumps(words))
-        peak, code, log = run(interpreter(system, args.environments), work, args.budget * 3 + 120)
+        peak, code, log = run(interpreter(name, args.environments), work, budget * 3 + 120)
         said = json.loads((work / "said.json").read_text()) if (work / "said.json").exists() else {"error": log[-300:] or f"ended with {code}"}
-        one = {"system": system, "task": entry["name"], "seed": seed, "budget": args.budget, "metric": entry["metric"], "memory_mb": peak / 1e6, **said}
+        one = {"system": system, "task": entry["name"], "seed": seed, "budget": budget, "metric": entry["metric"], "memory_mb": peak / 1e6, **said}
         if not said.get("error"):
             one |= scored(entry, frame.loc[test, entry["target"]], work / "prediction.npz")
             if (work / "fast.npz").exists():
