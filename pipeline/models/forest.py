@@ -44,6 +44,9 @@ class Forest(Estimator):
             random_state=self.resources.seed,
             warm_start=True,
         )
+        if self.task != "regression":
+            shares = np.bincount(y, weight)
+            self.shares_ = shares / shares.sum()
         self._grow(X, y, weight, on_round)
 
     def _grow(self, X: Any, y: np.ndarray, weight: np.ndarray | None, on_round: OnRound | None) -> None:
@@ -57,4 +60,8 @@ class Forest(Estimator):
         self.best_round_ = trees
 
     def _values(self, X: Any) -> np.ndarray:
-        return self.model_.predict(X) if self.task == "regression" else self.model_.predict_proba(X)
+        if self.task == "regression":
+            return self.model_.predict(X)
+        # one further tree that knows only the overall shares: no class is ever impossible, as zero would say
+        trees = len(self.model_.estimators_)
+        return (self.model_.predict_proba(X) * trees + self.shares_) / (trees + 1)

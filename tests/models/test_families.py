@@ -80,6 +80,12 @@ def test_learns_an_easy_signal_better_than_the_baseline(entry, task, fitted):
         assert tables.loss(model, table.new, table.new_y) < 0.6 * tables.loss(base, base_table.new, base_table.new_y)
 
 
+@pytest.mark.parametrize(("entry", "task"), [pair for pair in PAIRS if pair.values[1] != "regression"])
+def test_no_class_is_impossible_even_where_it_has_learned_the_rows_by_heart(entry, task, fitted):
+    model, table = fitted(entry, task)
+    assert model.predict_proba(table.X).min() > 1e-12  # log loss ends at 1e-15: one such row outweighs hundreds
+
+
 @EVERY
 def test_same_seed_same_model_and_watching_the_rounds_changes_nothing(entry, task, fitted):
     model, table = fitted(entry, task)
