@@ -33,6 +33,7 @@ REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
 TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
+QUICK = 0.03  # seconds per 1,000 rows
 COSTED_ROWS = 4_000  # at most: a holdout of a fifth of a larger table costs no more per row than these
 FIRST_ROWS = 20
 WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
@@ -208,7 +209,7 @@ def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, t
     predicted, score, latency = None, None, 0.0
     if len(valid):
         predicted = model.predict_prepared(valid_made)
-        latency = _per_batch(model.predict_prepared, valid_made)
+        latency = _per_thousand(model.predict_prepared, valid_made, costed_rows(len(data.rows)))
         score = evaluate.score(data.plan.metric, data.y[valid], predicted)
         predicted = predicted.astype(np.float32)
     workspace.put(f"model-{task.key}", (model.estimator, model.present))
@@ -312,12 +313,21 @@ def _prepare(workspace: Workspace, data: TrainingData, fold: int, needs: feature
     give_back_memory()
 
 
-def _per_batch(work: Callable[[Any], Any], rows: Any) -> float:
-    """Processor seconds for a batch of 1,000 rows, these in turn, by what has been called before and has nothing more to load."""
-    batch = balance.take(rows, np.arange(TIMED_ROWS) % rows.shape[0])
-    began = time.process_time()  # other processes do not count
-    work(batch)
-    return time.process_time() - began
+def _per_thousand(work: Callable[[Any], Any], rows: Any, count: int) -> float:
+    """Processor seconds for 1,000 rows, these in turn, by what has been called before and has nothing more to load.
+
+    What a call costs whatever it is given weighs little in as many rows as people score, so a quick model is timed on `count`;
+    for a slow one a batch of 1,000 tells enough.
+    """
+    found = 0.0
+    for size in dict.fromkeys((TIMED_ROWS, count)):
+        batch = balance.take(rows, np.arange(size) % rows.shape[0])
+        began = time.process_time()  # other processes do not count
+        work(batch)
+        found = (time.process_time() - began) / size * 1_000
+        if found > QUICK:
+            break
+    return found
 
 
 class _Rounds:

@@ -6,7 +6,7 @@ sum. Two of a million words have the same number with a chance of one in thirty 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ import numpy as np
 BLANK = ord(" ")
 BLOCK = 2**20  # characters that are looked at together: bounds the memory
 FACTOR = 0x9E3779B97F4A7C15
-OTHER, LETTER, APOSTROPHE, SHOUT, SPACE = range(5)
+OTHER, SPACE, APOSTROPHE, LETTER, SHOUT = range(5)  # words are made of the last two
 
 
 @dataclass(frozen=True)
@@ -39,31 +39,37 @@ def pieces_of(texts: Iterable[str], named: bool = False) -> Said:
 
 
 def _said(texts: Iterable[str], find: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], named: bool) -> Said:
-    rows, words, names, size = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], {}, 0
-    for lowered in _blocks(texts):
+    texts = list(texts)
+    rows, words, names = [np.empty(0, np.int64)], [np.empty(0, np.uint64)], {}
+    for places, lowered in _blocks(texts):
         joined = "\n".join([*lowered, ""])
-        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        begin, end = find(_kinds(codes))
+        codes, kinds = _spelled(joined)
+        begin, end = find(kinds)
         starts = np.cumsum([0, *map(len, lowered)]) + np.arange(len(lowered) + 1)
-        rows.append(np.repeat(np.arange(size, size + len(lowered)), np.diff(np.searchsorted(begin, starts))))
+        rows.append(np.repeat(places, np.diff(np.searchsorted(begin, starts))))
         words.append(_numbers(codes, begin, end))
         if named:
             distinct, first = np.unique(words[-1], return_index=True)
             names |= {word: joined[a:b] for word, a, b in zip(distinct.tolist(), begin[first].tolist(), end[first].tolist(), strict=True)}
-        size += len(lowered)
-    return Said(np.concatenate(rows), np.concatenate(words), size, names)
+    return Said(np.concatenate(rows), np.concatenate(words), len(texts), names)
 
 
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    block, held = [], 0
-    for text in texts:
-        block.append(text.lower())
-        held += len(text)
-        if held >= BLOCK:
-            yield block
-            block, held = [], 0
-    if block:
-        yield block
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Positions of texts, and these texts in lower case: first all that are ASCII, which a byte a character tells."""
+    plain = np.fromiter(map(str.isascii, texts), bool, len(texts))
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    for places in (np.flatnonzero(plain), np.flatnonzero(~plain)):
+        full = np.flatnonzero(np.diff(np.cumsum(sizes[places]) // BLOCK)) + 1
+        yield from ((part, [texts[place].lower() for place in part.tolist()]) for part in np.split(places, full) if len(part))
+
+
+def _spelled(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """The code of each character, and what it is."""
+    if text.isascii():
+        codes = text.encode("ascii")
+        return np.frombuffer(codes, np.uint8), np.frombuffer(codes.translate(ASCII.tobytes().ljust(256, b"\0")), np.int8)
+    wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return wide, _kinds(wide)
 
 
 def _kind(letter: str) -> int:
@@ -87,27 +93,39 @@ def _kinds(codes: np.ndarray) -> np.ndarray:
 
 def _words(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where words begin and end. Two runs of letters with an apostrophe between them are one word; a third begins another."""
-    begin = np.flatnonzero(np.diff(kinds, prepend=np.int8(-1)))
+    begin = np.append(0, np.flatnonzero(kinds[1:] != kinds[:-1]) + 1)
     end = np.append(begin[1:], len(kinds))
-    kind = kinds[begin]
-    said = (kind == LETTER) | (kind == SHOUT)
-    begin, end, letters = begin[said], end[said], kind[said] == LETTER
-    tied = letters[:-1] & letters[1:] & (begin[1:] == end[:-1] + 1) & (kinds[end[:-1]] == APOSTROPHE) if len(begin) else np.empty(0, bool)
+    said = np.flatnonzero(kinds[begin] >= LETTER)
+    begin, end = begin[said], end[said]
+    tied = _tied(kinds, begin, end)
+    return np.delete(begin, tied + 1), np.delete(end, tied)
+
+
+def _tied(kinds: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Which words go on after an apostrophe."""
+    marks = np.flatnonzero(kinds == APOSTROPHE)
+    after = np.searchsorted(begin, marks + 1)
+    there = np.flatnonzero((after > 0) & (after < len(begin)))
+    marks, after = marks[there], after[there]
+    joins = (begin[after] == marks + 1) & (end[after - 1] == marks) & (kinds[marks - 1] == LETTER) & (kinds[begin[after]] == LETTER)
+    tied = after[joins] - 1
     place = np.arange(len(tied))
-    since = np.maximum.accumulate(np.where(tied, 0, place + 1))  # where the row of ties that this one is in begins
-    tied &= (place - since) % 2 == 0
-    return begin[~np.append(False, tied)[: len(begin)]], end[~np.append(tied, False)[: len(end)]]
+    first = np.maximum.accumulate(np.where(np.diff(tied, prepend=-2) > 1, place, 0))  # of the row of ties that this one is in
+    return tied[(place - first) % 2 == 0]
 
 
 def _pieces(kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.diff((kinds != SPACE).astype(np.int8), prepend=0)  # the last character is a blank
-    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    blank = np.append(True, kinds == SPACE)
+    edges = np.flatnonzero(blank[1:] != blank[:-1])  # in turn: where one begins, and where it ends, for the last character is a blank
+    return edges[::2], edges[1::2]
 
 
 def _numbers(codes: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The number of each word, whatever stands before it."""
     up, down = _powers(max(16, len(codes).bit_length()))
-    sums = np.append(np.uint64(0), np.cumsum((codes + np.uint64(1)) * up[: len(codes)]))
+    sums = np.zeros(len(codes) + 1, np.uint64)
+    np.add(codes, np.uint64(1), out=sums[1:])
+    np.cumsum(np.multiply(sums[1:], up[: len(codes)], out=sums[1:]), out=sums[1:])
     return (sums[end] - sums[begin]) * down[begin]
 
 

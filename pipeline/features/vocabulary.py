@@ -168,8 +168,10 @@ def _pairs(rows: np.ndarray, said: np.ndarray, words: int) -> tuple[np.ndarray, 
 def _ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
     """1 at these places, however often each is named."""
     count, wide = shape
-    places = np.sort(np.asarray(rows, np.int64) * wide + columns)
-    places = places[np.diff(places, prepend=-1) > 0]
-    starts = np.searchsorted(places, np.arange(count + 1) * wide)
-    there = places - np.repeat(np.arange(count) * wide, np.diff(starts))
+    kind = np.int32 if count * wide < 2**31 else np.int64  # half the width sorts in half the time
+    places = np.asarray(rows, kind) * kind(wide) + np.asarray(columns, kind)
+    places.sort()
+    places = places[np.append(True, places[1:] != places[:-1])[: len(places)]]
+    starts = np.searchsorted(places, np.arange(count + 1, dtype=kind) * kind(wide))
+    there = places - np.repeat(np.arange(count, dtype=kind) * kind(wide), np.diff(starts))
     return sparse.csr_matrix((np.ones(len(there), np.float32), there, starts), shape=shape)

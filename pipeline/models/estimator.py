@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.errors import TrainingError
 from pipeline.models.facts import OnRound, Resources
 
+LEAST_CHANCE = 1e-6  # of any class: one row that was called impossible would outweigh hundreds in a log loss; added, not cut off, so that ranks stay
 MANY_ROWS = 5_000  # looking up the thread pools takes milliseconds: not worth it for a prediction of a few rows
 
 
@@ -73,7 +74,7 @@ class Estimator:
         values = np.asarray(self._guarded(X), dtype=np.float64)
         if values.ndim == 1:
             values = np.column_stack([1 - values, values])
-        values = np.clip(np.nan_to_num(values, nan=0.0), 1e-15, 1.0)
+        values = np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0) + LEAST_CHANCE
         return values / values.sum(axis=1, keepdims=True)
 
     def _guarded(self, X: Any) -> Any:

@@ -83,7 +83,7 @@ def test_learns_an_easy_signal_better_than_the_baseline(entry, task, fitted):
 @pytest.mark.parametrize(("entry", "task"), [pair for pair in PAIRS if pair.values[1] != "regression"])
 def test_no_class_is_impossible_even_where_it_has_learned_the_rows_by_heart(entry, task, fitted):
     model, table = fitted(entry, task)
-    assert model.predict_proba(table.X).min() > 1e-12  # log loss ends at 1e-15: one such row outweighs hundreds
+    assert model.predict_proba(table.X).min() > 1e-7  # a log loss counts -log of it: one row called impossible outweighs hundreds
 
 
 @EVERY
