@@ -17,6 +17,7 @@ TOKENS = frozenset(
     "tbd tba unspecified".split()
 ) | {"not available", "not known", "no data", "not specified", "not recorded", "n/k", "to be determined"}
 NEGATIVE = (-1, -9, -99, -999, -9999, -99999, -999999)
+SLIPS = 0.005  # of the rows may be on the wrong side of 0 in a column that is not signed
 NINES = (99, 999, 9999, 99999, 999999, 9999999, 99999999)
 
 
@@ -122,7 +123,7 @@ def _words(subject: Subject, name: str) -> Disguise | None:
 
 
 def _heaps(subject: Subject, name: str, params: dict) -> Disguise | None:
-    """A stand-in number lies alone: below a range that starts at 0 or more, or far above the largest other number."""
+    """A stand-in number lies alone: below a range that starts at 0 or more but for a few slips, or far above the largest other number."""
     values = np.asarray(subject.codes(name)[1].to_numpy(dtype="float64"))
     if len(values) < 3:
         return None
@@ -131,8 +132,9 @@ def _heaps(subject: Subject, name: str, params: dict) -> Disguise | None:
     if not heap.any():
         return None
     below = np.isin(values, NEGATIVE) & heap
-    if not below.any() or (values[~below] < 0).any():
-        below[:] = False
+    slips = counts[(values < 0) & ~below].sum()
+    if slips:
+        below &= (values <= -9) & (counts >= 2 * slips) & (slips <= SLIPS * subject.rows)
     top = _lonely_nines(values, counts, below) & heap
     codes = np.flatnonzero(below | top)
     if not len(codes) or ((values[codes] == -1).all() and len(values) <= 3):

@@ -42,13 +42,13 @@ def _is_key(subject: Subject, name: str, share: float) -> bool:
 
 
 def _shared(subject: Subject, name: str) -> np.ndarray:
-    """Rows whose key stands in another row that is not the same row again."""
+    """Rows whose key stands in another row that is not the same row again; two answers to the same row belong to DQ026."""
     codes, counts = subject.codes(name)[0], subject.counts(name)
     shared = (codes >= 0) & (counts[codes] > 1)
     rows = np.flatnonzero(shared)
     if not len(rows):
         return shared
-    prints = subject.prints(subject.names)[rows]
+    prints = subject.prints(subject.features if subject.task in CLASSES else subject.names)[rows]
     kinds = np.unique(np.column_stack([codes[rows].astype(np.uint64), prints]), axis=0)[:, 0]
     differing = np.flatnonzero(np.bincount(kinds.astype(np.int64), minlength=len(counts)) > 1)
     return shared & np.isin(codes, differing)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.catalog import Param
 from pipeline.quality.entry import Verdict, add_step, check_entry, not_applicable, passed
-from pipeline.quality.gaps import disguise
+from pipeline.quality.gaps import SLIPS, disguise
 from pipeline.quality.subject import Subject, counted, listed, percent, some
 
 NO_NUMBERS = "The table has no numeric column besides the target."
@@ -43,10 +43,13 @@ def zeros(subject: Subject, params: dict) -> Verdict:
 def _zeros(subject: Subject, name: str, params: dict) -> dict | None:
     """Zeros among many different numbers of one sign, when they lie apart or are most of them."""
     values, counts = subject.codes(name)[1].to_numpy(dtype="float64"), subject.counts(name)
-    zero = values == 0
-    if not zero.any() or len(values) <= 20 or (values.min() < 0 < values.max()):
+    zero, hidden = values == 0, subject.once(disguise, name)
+    known = ~np.isin(np.arange(len(values)), hidden.codes if hidden else ())
+    sides = [counts[side & known].sum() for side in (values < 0, values > 0)]
+    if not zero.any() or known.sum() <= 20 or min(sides) > SLIPS * subject.rows:
         return None
-    rows, others, weights = int(counts[zero].sum()), np.abs(values[~zero]), counts[~zero]
+    other = known & ((values > 0) if sides[1] > sides[0] else (values < 0))
+    rows, others, weights = int(counts[zero].sum()), np.abs(values[other]), counts[other]
     order = np.argsort(others, kind="stable")
     reached = np.cumsum(weights[order]) / weights.sum()
     middle = float(others[order][np.searchsorted(reached, 0.5)])
@@ -106,9 +109,12 @@ def _too_often(subject: Subject, name: str, params: dict) -> int | None:
     if len(counts) < params["values"]:
         return None
     values = subject.codes(name)[1].to_numpy(dtype="float64")
+    hidden = subject.once(disguise, name)
+    counts = np.where(np.isin(np.arange(len(counts)), hidden.codes if hidden else ()), 0, counts)
+    if subject.once(zeros_apart, name):
+        counts[values == 0] = 0
     top = int(counts.argmax())
     second = int(np.partition(counts, -2)[-2])
-    hidden = subject.once(disguise, name)
-    inside = values.min() < values[top] < values.max() and values[top] != 0 and not (hidden and top in hidden.codes)
+    inside = values.min() < values[top] < values.max() and values[top] != 0
     often = counts[top] >= max(10, params["times"] * second, params["share"] * counts.sum())
     return top if inside and often else None

@@ -102,11 +102,13 @@ def far_out(subject: Subject, name: str, params: dict) -> np.ndarray | None:
         return None
     x = subject.numbers(name)
     bulk = _without_heap(subject, name, x)
+    if len(bulk) < params["rows"] or not _beyond(x, bulk, params["fence"] / 2).any():
+        return None
+    x = np.where(subject.once(explained, name), np.nan, x)
+    bulk = _without_heap(subject, name, x)
     if len(bulk) < params["rows"]:
         return None
     far = _beyond(x, bulk, params["fence"])
-    if far.any():
-        far &= ~subject.once(explained, name)
     if far.any() and _is_skewed(bulk) and bulk.min() >= 0:
         unit = max(float(np.median(bulk)), 1e-12)
         far &= _beyond(np.log1p(np.maximum(x, 0) / unit), np.log1p(bulk / unit), params["fence"]) | (x < 0)
