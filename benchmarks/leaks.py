@@ -203,7 +203,7 @@ def main() -> int:
 def _clean(entry: dict, frame: pd.DataFrame) -> dict:
     found = judged(frame, entry["target"])
     for heard in found.columns:
-        if heard.verdict != "clean":
+        if heard.verdict in ("guilty", "suspicious"):
             print(f"  {entry['name']}: {heard.column} {heard.verdict}: {heard.evidence[0].says}", flush=True)
     for exhibit in found.table:
         print(f"  {entry['name']}: of the table, {exhibit.verdict}: {exhibit.says}", flush=True)
@@ -229,14 +229,14 @@ def _planted(entry: dict, frame: pd.DataFrame, kind: str, seed: int) -> dict:
     seconds = time.process_time() - started
     said = next((h for h in found.columns if h.column == PLANTED), None)
     verdict = next((e.verdict for e in found.table if e.kind == OF_THE_TABLE.get(kind)), said.verdict if said else "clean")
-    if verdict == "clean":
-        print(f"  MISSED {entry['name']} {kind} seed {seed}: {said.strength if said else ''}", flush=True)
+    if verdict in ("clean", "undecided"):
+        print(f"  MISSED ({verdict}) {entry['name']} {kind} seed {seed}: {said.strength if said else ''}", flush=True)
     others = _accused(entry["name"], found, (PLANTED, "opened"))
     return {"table": entry["name"], "kind": kind, "seed": seed, "verdict": verdict, "seconds": seconds, **{f"others_{k}": others[k] for k in others}}
 
 
 def _report(results: pd.DataFrame, honest: pd.DataFrame, seconds: float) -> None:
-    shown = results.assign(found=results["verdict"] != "clean", guilty=results["verdict"] == "guilty")
+    shown = results.assign(found=results["verdict"].isin(["guilty", "suspicious"]), guilty=results["verdict"] == "guilty")
     print("\nFound (guilty or suspicious), share of what was planted:")
     print(shown.pivot_table(index="table", columns="kind", values="found", sort=False, margins=True, margins_name="all").round(2).to_string())
     print(f"\nfound {shown['found'].mean():.1%}, of these guilty {shown.loc[shown['found'], 'guilty'].mean():.1%}, of {len(shown)} planted leaks")

@@ -317,8 +317,8 @@ def alone(rows: Sequence[Row], *, measure: str, guess: float) -> go.Figure:
     names, places = [text(r["column"], 28) for r in rows], list(range(len(rows)))
     values = [r["score"] for r in rows]
     error = _errors(values, [r["low"] for r in rows], [r["high"] for r in rows]) | {"color": BASELINE}  # a list of colours is not passed on to the bars
-    symbols = ["circle" if r["verdict"] == "clean" else "diamond-open" for r in rows]
-    marker = {"size": 10, "color": [FIRST if r["verdict"] == "clean" else SECOND for r in rows], "symbol": symbols, "line": {"width": 2}}
+    symbols = ["diamond-open" if r["verdict"] in ("guilty", "suspicious") else "circle" for r in rows]
+    marker = {"size": 10, "color": [FIRST if s == "circle" else SECOND for s in symbols], "symbol": symbols, "line": {"width": 2}}
     fig = go.Figure(go.Scatter(x=values, y=places, mode="markers", marker=marker, error_x=error, showlegend=False,
                                customdata=[[name, r["verdict"]] for name, r in zip(names, rows)],
                                hovertemplate="%{customdata[0]}: %{x:.3f}, %{customdata[1]}<extra></extra>"))  # fmt: skip

@@ -11,7 +11,7 @@ from pipeline import accept_verdicts, acquit, answered
 
 VERDICTS = {  # word, icon, colour
     "guilty": ("Guilty", ":material/gavel:", "red"), "suspicious": ("Suspicious", ":material/help:", "orange"),
-    "clean": ("Clean", ":material/check_circle:", "green"),
+    "undecided": ("Too few rows", ":material/hourglass_empty:", "gray"), "clean": ("Clean", ":material/check_circle:", "green"),
 }  # fmt: skip
 WHEN = {"": "Not answered", "before": "Before", "at": "At that moment", "after": "Only afterwards"}
 MOST_CARDS = 12
@@ -69,8 +69,13 @@ def _sentence(at: _ui.Current, found: dict[str, Any]) -> None:
 
 
 def _accused(found: dict[str, Any]) -> None:
-    accused = [c for c in found["columns"] if c["verdict"] != "clean"]
-    if not accused and not found["table"]:
+    accused = [c for c in found["columns"] if c["verdict"] in ("guilty", "suspicious")]
+    undecided = sum(c["verdict"] == "undecided" for c in found["columns"])
+    if undecided:
+        columns = "1 column has" if undecided == 1 else f"{undecided:,} columns have"
+        st.warning(f"{columns} too few filled rows to be judged: a leak among so few would often go unseen. Ask when each value is known, below, "
+                   "or bring more rows.", icon=":material/hourglass_empty:")  # fmt: skip
+    elif not accused and not found["table"]:
         st.success("No column gives the target away.", icon=":material/check_circle:")
     for place, column in enumerate(accused[:MOST_CARDS]):
         _card(f"accused_{place}", f"**{_ui.md(column['column'])}**", column["verdict"], [e["says"] for e in column["evidence"]], _alone(found, column))

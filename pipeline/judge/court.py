@@ -1,7 +1,8 @@
 """The leakage court: every column is heard, and gets a verdict with its evidence.
 
 "guilty" is what the data prove, or a person has said: it was made from the target, or is known only afterwards.
-"suspicious" is what only a person can know. A column is not accused for being strong: it is accused for being nearly perfect
+"suspicious" is what only a person can know, "undecided" a column of too few rows: nothing speaks against it, and little could.
+A column is not accused for being strong: it is accused for being nearly perfect
 where all others together are not, or for a trace that only what was made from the target has (`pipeline.judge.exhibits`).
 """
 
@@ -28,6 +29,7 @@ MOST_LEARNT = 100  # columns, the strongest, that stand for all others
 MOST_TRIED = 4  # columns, the strongest, that are weighed against all others together
 WORTH = {True: 0.8, False: 0.6}  # a score alone that is worth it: ROC AUC of classes, R² of numbers
 MOST_GROUPINGS, MOST_PAIRS = 40, 2_000
+FEW = 200  # filled rows with a known target: with fewer, leaks go unseen (benchmarks/leaks.py --rows)
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,16 @@ def hear(plan: Plan, table: pd.DataFrame, schema: Schema, *, tell: Callable[[flo
     known = {column.name: column.known for column in plan.columns}
     for name in (n for n, answer in known.items() if answer == "after" and n in found):
         found[name].append(Exhibit("after", "guilty", "You said that it is known only after the moment of prediction."))
-    heard = [Heard(name, worst(found[name]), strengths[name], tuple(found[name]), known.get(name, "")) for name in subject.features]
+    heard = [Heard(name, _verdict(subject, name, found[name]), strengths[name], tuple(found[name]), known.get(name, "")) for name in subject.features]
     heard.sort(key=lambda h: (-ORDER.index(h.verdict), -h.strength.score))
     tell(0.9, "Looking at the order of the rows, and for rows that are there twice")
     return Findings(tuple(heard), tuple(whole.of_the_table(rows)), rows.measure, len(rows.at))
+
+
+def _verdict(subject: Subject, name: str, against: list[Exhibit]) -> Guilt:
+    if against:
+        return worst(against)
+    return "undecided" if (~(subject.missing(name) | subject.missing(subject.target))).sum() < FEW else "clean"
 
 
 def _traced(subject: Subject, strengths: dict[str, Strength]) -> dict[str, list[Exhibit]]:

@@ -19,8 +19,8 @@ from pipeline.judge.strength import Rows, Strength
 from pipeline.quality.identity import ID_NAME
 from pipeline.quality.subject import Subject, percent
 
-Guilt = Literal["clean", "suspicious", "guilty"]
-ORDER: tuple[Guilt, ...] = ("clean", "suspicious", "guilty")
+Guilt = Literal["clean", "undecided", "suspicious", "guilty"]
+ORDER: tuple[Guilt, ...] = ("clean", "undecided", "suspicious", "guilty")
 FEWEST = 20  # rows that a copy is told by
 SURELY = 6  # one in ten to that power is no chance
 FEW_LEVELS = 50
