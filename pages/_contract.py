@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
-from pipeline import Contract, TrainyardError
+from pipeline import TrainyardError, learn_contract
 
 if TYPE_CHECKING:
+    from pipeline import Contract
     from pipeline.store import Dataset
 
 MOST_SHOWN = 200
@@ -52,7 +53,7 @@ def tab(dataset: Dataset) -> None:
 
 @st.cache_data(show_spinner="Learning the contract …", max_entries=16)
 def _learned(_dataset: Dataset, dataset_id: str) -> Contract:
-    return Contract.learn(_dataset.table(), _dataset.schema)
+    return learn_contract(_dataset)
 
 
 def _broken(dataset: Dataset) -> None:

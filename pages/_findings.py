@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages import _ui
-from pipeline import entry, masked, preview_fix
+from pipeline import entry, masked, preview_kept
 
 if TYPE_CHECKING:
     from pipeline import Plan, Report
@@ -81,7 +81,7 @@ def _many(number: int, noun: str) -> str:
 
 @st.cache_data(show_spinner="Trying the fix …", max_entries=64)
 def _preview(_dataset: Dataset, dataset_id: str, _plan: Plan, _fix: Any, key: str) -> Any:
-    return preview_fix(_dataset.table(), _dataset.schema, _fix, _plan)
+    return preview_kept(_dataset, _fix, _plan)
 
 
 def evidence(finding: Any, names: Collection[str]) -> None:

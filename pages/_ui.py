@@ -445,7 +445,7 @@ def rows_at(found: Dataset, positions: Iterable[int]) -> pd.DataFrame:
 
 @st.cache_resource(show_spinner="Reading the rows …", max_entries=32)
 def _rows_at(_found: Dataset, home: str | None, dataset_id: str, positions: tuple[int, ...]) -> pd.DataFrame:
-    return _found.table().iloc[list(positions)].set_axis(list(positions))
+    return _found.rows_at(positions)
 
 
 def opened(added: Dataset) -> NoReturn:

@@ -59,12 +59,12 @@ def _compared(dataset: Dataset, others: list[Dataset]) -> None:
 
 @st.cache_data(show_spinner="Comparing …", max_entries=16)
 def _compare(home: str | None, before: str, after: str) -> dict[str, Any]:
-    from pipeline import compare
+    from pipeline import compare, compare_kept
 
     was, now = (_ui.store().dataset(one) for one in (before, after))
-    small = max(was.rows, now.rows) <= WHOLE
-    tables = [found.table() if small else found.sample() for found in (was, now)]
-    return compare(tables[0], was.schema, tables[1], now.schema)
+    if max(was.rows, now.rows) <= WHOLE:
+        return compare_kept(was, now)
+    return compare(was.sample(), was.schema, now.sample(), now.schema)
 
 
 def _differences(dataset: Dataset, found: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pages import _costs, _court, _doctor, _drift, _findings, _ui
 
 _ui.guard()
 
-from pipeline import Plan, Report, check, entries, entry
+from pipeline import Plan, Report, check_kept, entries, entry
 
 
 def examine(dataset, target: str | None) -> Report:
@@ -16,7 +16,7 @@ def examine(dataset, target: str | None) -> Report:
     kept = _ui.store().quality(dataset.id, target)
     if kept is None or [found["code"] for found in kept["findings"]] != [known.name for known in entries("check")]:
         with st.spinner("Checking the data …"):
-            report = check(dataset.table(), dataset.schema, target=target)
+            report = check_kept(dataset, target)
         kept = report.model_dump(mode="json")
         _ui.store().save_quality(dataset.id, target, kept)
     return Report.model_validate(kept)

@@ -123,6 +123,12 @@ class MissingPackage(TrainyardError):
         super().__init__(f"{what_for} needs the package {package!r}, which is not installed.", f"pip install {package}")
 
 
+def told(kind: str, message: str, hint: str) -> TrainyardError:
+    """The error that another process has raised, by the name of its class; of the root where that class is made of other things."""
+    found = globals().get(kind, DataError)
+    return (TrainyardError if found in (UnknownName, MissingPackage) else found)(message, hint)
+
+
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The names in `known` that a person may have meant by `name`, nearest first, ignoring case."""
     by_lower: dict[str, str] = {}

@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "replay": {"schedule", "search", "trials", "plan"},
     "measure": {"run", "trials", "features", "evaluate", "executor", "models", "workspace", "device", "data", "plan", "catalog", "errors"},
     "judge": {"quality", "plan", "data", "errors"},
+    "aside": {"quality", "data", "plan", "errors"},
     "analyses": {"measure", "judge", "executor", "quality", "features", "evaluate", "data", "plan", "catalog", "errors"},
     "nested": {"run", "evaluate", "data", "plan", "catalog", "errors"},
     "trials": {"catalog", "data", "features", "models", "balance", "evaluate", "predictor", "plan", "device", "workspace", "errors"},

@@ -110,10 +110,22 @@ def _parse(job: Job, folder: Path) -> Answer:
         from pipeline.data.database import answer_of
 
         return Answer(report=ImportReport(rows=answer_of(job.name, job.query, folder / TABLE, job.options.limits)))
+    if job.edits:
+        return _edited(job, folder)
     kind = formats.detect(Path(job.path), job.name)
     path = _unpacked(kind, job, folder)
     answer = _fast(kind, path, job, folder) if job.types and not job.head else None
     return answer or _kept(*_careful(kind, path, job, folder), folder)
+
+
+def _edited(job: Job, folder: Path) -> Answer:
+    import pandas as pd
+
+    from pipeline.data.versions import Edit, edited
+
+    assert job.table_schema is not None
+    made = edited(pd.read_parquet(job.path), job.table_schema, [Edit.model_validate(edit) for edit in job.edits])
+    return _kept(*made, ImportReport(rows=made[1].rows, columns=len(made[1].columns)), [], folder)
 
 
 def _careful(kind: formats.Format, path: Path, job: Job, folder: Path) -> tuple[Any, Schema | None, ImportReport, list[str]]:
@@ -189,10 +201,10 @@ def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | 
     for name, part in ((HEAD, made.head), (SAMPLE, made.sample)):
         parquet.write_table(part, folder / name)
     told = made.schema.model_copy(update={"reading": report.recipe})
-    return Answer(report=_report(report, made), table_schema=told, content=made.content, tops=made.tops)
+    return Answer(report=_report(report, made, source.checksums), table_schema=told, content=made.content, tops=made.tops)
 
 
-def _report(probe: ImportReport, made: Any) -> ImportReport:
+def _report(probe: ImportReport, made: Any, checksums: bool | None) -> ImportReport:
     """What the probe said of the file, and the pass over all of it of its cells."""
     log = Log()
     for problem in probe.problems:
@@ -200,7 +212,8 @@ def _report(probe: ImportReport, made: Any) -> ImportReport:
             log.add(problem.kind, problem.message, problem.line, exact=_HARMLESS[problem.kind])
     for note in made.notes:
         log.add(note.kind, note.message)
-    return probe.model_copy(update={"problems": log.problems(), "exact": log.exact, "rows": made.schema.rows})
+    facts = {"rows": made.schema.rows, "checksums": checksums}
+    return probe.model_copy(update={"problems": log.problems(), "exact": log.exact, **facts})
 
 
 def _read(kind: formats.Format, path: Path, job: Job, folder: Path, log: Log) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.data import witness
 from pipeline.data.formats import check_expansion, check_shape
 from pipeline.data.report import Log, ReadOptions
 from pipeline.data.rows import Parsed
@@ -21,7 +22,7 @@ _MOST_HELD = 1_200_000_000  # bytes that may be held at once; a larger file with
 def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Log) -> Parsed:
     """The columns of a Parquet or Feather file, with the types that it states. Nested cells become JSON text, and are reported."""
     try:
-        table = (_parquet if kind == "parquet" else _feather)(path, name, options)
+        table, checksums = _parquet(path, name, options, log) if kind == "parquet" else (_feather(path, name, options), False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise Unreadable(
             f"{name} cannot be read as {kind.title()}: {error}.", "The upload may be cut short. Write the file again."
@@ -29,15 +30,16 @@ def read_columns(path: Path, kind: str, name: str, options: ReadOptions, log: Lo
     if not table.num_rows or not table.num_columns:
         raise Unreadable(f"{name} has {table.num_columns} columns and no rows.", "Upload a table with at least one row.")
     columns = [as_plain(column, str(header), log) for column, header in zip(table.columns, table.column_names, strict=True)]
-    return Parsed(pa.table(columns, names=[str(i) for i in range(len(columns))]), list(map(str, table.column_names)))
+    plain = pa.table(columns, names=[str(i) for i in range(len(columns))])
+    return Parsed(plain, list(map(str, table.column_names)), {"checksums": checksums})
 
 
-def _parquet(path: Path, name: str, options: ReadOptions) -> pa.Table:
+def _parquet(path: Path, name: str, options: ReadOptions, log: Log) -> tuple[pa.Table, bool]:
     """Batch by batch: what a dictionary unpacks to is in no footer."""
     file, batches, size = opened_parquet(path, name, options), [], 0
     first = next(file.iter_batches(_FEW_ROWS), None)
     row_bytes = max(1, first.nbytes // _FEW_ROWS) if first is not None else 1
-    for batch in file.iter_batches(min(1 << 16, max(1, _BATCH // row_bytes))):
+    for batch in witness.batches(file, min(1 << 16, max(1, _BATCH // row_bytes)), lambda words: log.add("damaged", words)):
         batches.append(batch)
         size += batch.nbytes
         if size > _MOST_HELD:
@@ -45,7 +47,7 @@ def _parquet(path: Path, name: str, options: ReadOptions) -> pa.Table:
                 f"{name} unpacks to more than {_MOST_HELD / 1e9:.1f} GB, and its columns are not plain enough to be read piece by piece.",
                 "Write fewer rows, or shorter texts.",
             )
-    return pa.Table.from_batches(batches, file.schema_arrow)
+    return pa.Table.from_batches(batches, file.schema_arrow), witness.has_checksums(file, path)
 
 
 def opened_parquet(path: Path, name: str, options: ReadOptions) -> Any:
@@ -68,7 +70,9 @@ def _feather(path: Path, name: str, options: ReadOptions) -> pa.Table:
             rows, size = rows + batches[-1].num_rows, size + batches[-1].nbytes
             check_shape(rows, len(file.schema), name, options.limits)
             check_expansion(size, 1 << 62, name, options.limits)
-        return pa.Table.from_batches(batches, file.schema)
+        table = pa.Table.from_batches(batches, file.schema)
+        table.validate(full=True)
+        return table
 
 
 def as_plain(column: pa.ChunkedArray, header: str, log: Log) -> pa.ChunkedArray:

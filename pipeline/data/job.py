@@ -16,7 +16,7 @@ class Job(BaseModel):
     """What to read: `path` is where the bytes are, `name` what their owner calls them, `types` whether to infer types.
 
     `head` asks for the first lines of a text table only: enough to look at and to decide how it is to be read. With a `query` there is no
-    file: its rows come from the database of that name.
+    file: its rows come from the database of that name. With `edits` the file is a stored table of that schema, to be edited.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +27,8 @@ class Job(BaseModel):
     options: ReadOptions
     head: bool = False
     query: str = ""
+    edits: tuple[dict[str, Any], ...] = ()
+    table_schema: Schema | None = None
 
 
 class Answer(BaseModel):

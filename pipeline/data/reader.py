@@ -8,22 +8,23 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pipeline import errors
 from pipeline.data.job import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
 from pipeline.data.spare import started, taken
-from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable
+from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable, told
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.data.versions import Edit
 
 _SMALLER = "Upload fewer rows or columns, or the same table as Parquet."
 AS_FOUND = ReadOptions()
@@ -120,9 +121,20 @@ def boxed(
     name = name or path.name
     _check_size(path, name, options)
     with done(Job(path=str(path.resolve()), name=name, types=types, options=options, head=head), within, on_start) as (folder, answer):
-        report = answer.report or ImportReport()
-        paths = (folder / TABLE, folder / HEAD, folder / SAMPLE)
-        yield Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths)
+        yield _left(folder, answer)
+
+
+@contextlib.contextmanager
+def edited_in_box(path: Path, name: str, schema: Schema, edits: Iterable[Edit], within: Path) -> Iterator[Boxed]:
+    """What the edits make of a stored table (Parquet, of that schema), done by a child as `boxed` is."""
+    told = tuple(edit.model_dump(mode="json") for edit in edits)
+    with done(Job(path=str(path), name=name, types=True, options=AS_FOUND, edits=told, table_schema=schema), within) as (folder, answer):
+        yield _left(folder, answer)
+
+
+def _left(folder: Path, answer: Answer) -> Boxed:
+    report, paths = answer.report or ImportReport(), (folder / TABLE, folder / HEAD, folder / SAMPLE)
+    return Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths)
 
 
 @contextlib.contextmanager
@@ -197,8 +209,7 @@ def _answer(folder: Path, name: str) -> Answer:
         ) from error
     if answer.error is None:
         return answer
-    kind = getattr(errors, answer.error, Unreadable)
-    raise kind(answer.message, answer.hint)
+    raise told(answer.error, answer.message, answer.hint)
 
 
 def _table(path: Path, headers: list[str] | None) -> pd.DataFrame:

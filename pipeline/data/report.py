@@ -78,7 +78,8 @@ class ImportReport(BaseModel):
 
     `exact` is False when a cell was padded, cut, guessed or dropped; each such case is among `problems`.
     `renamed` maps the name in the table to the header in the file, for every header that had to change. `recipe` has what was
-    said and what was found out, to read another file of this kind alike.
+    said and what was found out, to read another file of this kind alike. `checksums` is for files that may carry some of their
+    content (None: others cannot): without them damage that keeps to what the file states of itself cannot be seen.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +100,7 @@ class ImportReport(BaseModel):
     rows: int = 0
     columns: int = 0
     renamed: dict[str, str] = Field(default_factory=dict)
+    checksums: bool | None = None
 
 
 class Log:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data import witness
 from pipeline.data.cells import MISSING
 from pipeline.data.lines import tidy_quotes
 
@@ -43,9 +44,10 @@ def opened(kind: str, path: Path, job: Job, probe: Path) -> Source | None:
 class Source(Protocol):
     """`typed`: the columns have types of their own, and a row without any value is a row like others.
 
-    `decimal` is the mark by which 1,234 is read where nothing in the table tells.
+    `decimal` is the mark by which 1,234 is read where nothing in the table tells. `checksums`: see ImportReport.
     """
 
+    checksums: bool | None
     typed: bool
     decimal: str
     rows_about: int
@@ -69,6 +71,7 @@ class _Lines:
 class TextSource:
     """A text table in UTF-8 with a header of one line."""
 
+    checksums = None
     typed, decimal = False, ""
 
     def __init__(self, path: Path, probe: Path) -> None:
@@ -215,6 +218,7 @@ class ParquetSource:
 
         self._file = opened_parquet(path, job.name, job.options)
         self.rows_about = self._file.metadata.num_rows
+        self.checksums = witness.has_checksums(self._file, path)
         groups = self._file.num_row_groups
         chosen = sorted({groups * i // 4 for i in range(4)} | {groups - 1})
         parts = [_spread(next(self._file.iter_batches(BATCH_ROWS, row_groups=[group])), 1000) for group in chosen]
@@ -229,7 +233,7 @@ class ParquetSource:
         return self.read(batch, [True] * batch.num_columns)
 
     def blocks(self) -> Iterator[pa.RecordBatch]:
-        return self._file.iter_batches(BATCH_ROWS)
+        return witness.batches(self._file, BATCH_ROWS, _damaged)
 
     def read(self, block: pa.RecordBatch, wanted: Sequence[bool]) -> list[Any]:
         return [plain(column) if want else None for column, want in zip(block.columns, wanted, strict=True)]
@@ -245,6 +249,10 @@ class ParquetSource:
     def finished(self, rows: int) -> None:
         if rows != self._file.metadata.num_rows:
             raise Unfit("another number of rows than the file states")
+
+
+def _damaged(words: str) -> None:
+    raise Unfit(words)
 
 
 def _spread(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:

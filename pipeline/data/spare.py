@@ -33,12 +33,12 @@ def taken() -> subprocess.Popen[str]:
 def started(*, wait: bool = False) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.data.box", *(["--wait"] if wait else [])], text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment(), start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
     )  # fmt: skip
 
 
-def _environment() -> dict[str, str]:
-    """The parent's, with this package first on the path and few memory arenas."""
+def environment() -> dict[str, str]:
+    """For a child: the parent's, with this package first on the path and few memory arenas."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
     return {
         **os.environ,

@@ -127,13 +127,17 @@ class Artifacts:
         """A stored table in parts, verified first: however large it is, one part at a time is held."""
         import pyarrow.parquet as parquet
 
+        with parquet.ParquetFile(self.file(sha)) as table:
+            for batch in table.iter_batches(PART_ROWS):
+                yield batch.to_pandas()
+
+    def file(self, sha: str) -> Path:
+        """The file of an artifact, verified; it is read only, and not moved."""
         row = self._row(sha)
         path = self._there(row)
         with path.open("rb") as file:
             self._compare(row, hashlib.file_digest(file, "sha256").hexdigest())
-        with parquet.ParquetFile(path) as table:
-            for batch in table.iter_batches(PART_ROWS):
-                yield batch.to_pandas()
+        return path
 
     def read(self, sha: str) -> bytes:
         """The bytes as they were stored, verified and not parsed. Raises NotFound, DamagedArtifact."""

@@ -71,12 +71,25 @@ class Datasets:
 
     def _keep(self, name: str, file_name: str, found: Boxed, file_sha256: str) -> Dataset:
         assert found.schema is not None
-        parts = [self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample)]
         origin = _Origin(name, file_name, file_sha256, found.report)
-        return self._added(origin, found.schema, found.content, parts, {"tops": found.tops})
+        return self._added(origin, found.schema, found.content, self._adopted(found), {"tops": found.tops})
+
+    def _adopted(self, found: Boxed) -> list[Published]:
+        return [self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample)]
 
     def derive(self, of: Dataset, edits: Sequence[Edit]) -> Dataset:
-        """The version of the same name that the edits make. Equal content is the version that is there."""
+        """The version of the same name that the edits make. Equal content is the version that is there. A large table is edited in the box."""
+        lineage = {"of": of.id, "version": of.version, "edits": [edit.model_dump(mode="json", exclude_defaults=True) for edit in edits]}
+        if not of.is_large:
+            return self._derived(of, edits, lineage)
+        from pipeline.data.reader import edited_in_box
+
+        with edited_in_box(of.file(), of.name, of.schema, edits, self._artifacts.tmp) as found:
+            assert found.schema is not None
+            told = {"tops": found.tops, "lineage": lineage}
+            return self._equal(of.name, found.content) or self._added(of, found.schema, found.content, self._adopted(found), told)
+
+    def _derived(self, of: Dataset, edits: Sequence[Edit], lineage: dict[str, Any]) -> Dataset:
         from pipeline.data import content_hash
         from pipeline.data.profiles import tops
         from pipeline.data.sampling import HEAD_ROWS, sampled
@@ -88,7 +101,6 @@ class Datasets:
         if known:
             return known
         parts = [self._artifacts.publish(part, "parquet") for part in (table, table.head(HEAD_ROWS), sampled(table))]
-        lineage = {"of": of.id, "version": of.version, "edits": [edit.model_dump(mode="json", exclude_defaults=True) for edit in edits]}
         return self._added(of, schema, sha256, parts, {"tops": tops(table, schema), "lineage": lineage})
 
     def _added(self, of: Dataset | _Origin, schema: Schema, sha256: str, parts: Sequence[Published], values: dict[str, Any]) -> Dataset:
@@ -110,7 +122,7 @@ class Datasets:
         return self._dataset(row)
 
     def _dataset(self, row: DatasetRow) -> Dataset:
-        return to_dataset(row, self._artifacts.load, self._artifacts.parts, self._beside)
+        return to_dataset(row, self._artifacts, self._beside)
 
     def _beside(self, dataset_id: str, kind: str) -> Any:
         """What is kept beside a table under that name; None when nothing is."""

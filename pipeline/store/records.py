@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import StoreError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 State = Literal["queued", "running", "stopping", "done", "failed", "cancelled", "interrupted"]
 ACTIVE: tuple[State, ...] = ("queued", "running", "stopping")
 LONGEST_NAME = 200  # characters
+LARGE = 64_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,13 @@ class Dataset:
     _read: Callable[[], pd.DataFrame] = field(repr=False, compare=False)
     _beside: Callable[[str], Any] = field(repr=False, compare=False)
     _parts: Callable[[], Iterator[pd.DataFrame]] = field(repr=False, compare=False)
+    _file: Callable[[], Path] = field(repr=False, compare=False)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the rows would take so much memory that a process with other duties leaves them to a child."""
+        head = self.head()
+        return int(head.memory_usage(deep=True).sum()) * self.rows > LARGE * len(head)
 
     def head(self) -> pd.DataFrame:
         """The first 2,000 rows, read without the others."""
@@ -73,6 +81,22 @@ class Dataset:
     def parts(self) -> Iterator[pd.DataFrame]:
         """The same rows, at most 250,000 at a time, for what need not hold them all."""
         return self._parts()
+
+    def file(self) -> Path:
+        """The Parquet file of the rows, verified, for a child process to read."""
+        return self._file()
+
+    def rows_at(self, positions: Iterable[int]) -> pd.DataFrame:
+        """The rows at those positions, which are their index, in ascending order; a part of the table is held at a time."""
+        import numpy as np
+        import pandas as pd
+
+        wanted, start, found = np.unique(np.fromiter(positions, dtype=np.int64)), 0, [self.head()[:0]]
+        for part in self.parts() if len(wanted) else ():
+            here = wanted[(wanted >= start) & (wanted < start + len(part))]
+            found += [part.iloc[here - start].set_axis(here)] if len(here) else []
+            start += len(part)
+        return pd.concat(found[1:] or found)
 
 
 @dataclass(frozen=True)

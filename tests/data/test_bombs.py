@@ -7,6 +7,7 @@ import random
 import struct
 import zipfile
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
@@ -81,3 +82,18 @@ def test_a_parquet_page_that_breaks_its_checksum_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(Unreadable, match="(?i)checksum"):
         read(path)
+
+
+@pytest.mark.parametrize(("column", "was", "now"), [("n", (500).to_bytes(8, "little"), (10**9).to_bytes(8, "little")), ("s", b"text 0700", b"zext 0700")])
+def test_a_parquet_column_that_is_not_as_the_footer_says_is_told(tmp_path, column, was, now):
+    path, frame = tmp_path / "t.parquet", pd.DataFrame({"n": range(1000), "s": [f"text {i:04}" for i in range(1000)]})
+    frame.to_parquet(path, compression="none", use_dictionary=False)
+    report = read(path)[1]
+    assert (report.exact, report.problems, report.checksums) == (True, (), False)
+    content = path.read_bytes()
+    assert content.count(was) == 1
+    path.write_bytes(content.replace(was, now))
+    report = read(path)[1]
+    assert not report.exact and [problem.kind for problem in report.problems] == ["damaged"] and repr(column) in report.problems[0].message
+    frame.to_parquet(path, write_page_checksum=True)
+    assert read(path)[1].checksums
