@@ -25,7 +25,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks.ingest import ROWS_PER_MB, make_csv, pss, tree  # noqa: E402
+from benchmarks.ingest import ROWS_PER_MB, make_csv, pss  # noqa: E402
 from tests.browser import find  # noqa: E402
 
 BARE = "import streamlit as st\nfile = st.file_uploader('Add a file', key='data_file_0')\nst.text('received' if file else 'waiting')\n"
@@ -43,7 +43,7 @@ class Watch(threading.Thread):
         while not self.over.wait(0.25):
             self.own = pss(self.pid)
             self.peak = max(self.peak, self.own)
-            self.children = max(self.children, sum(map(pss, tree(self.pid)[1:])))
+            self.children = max(self.children, sum(pss(child.pid) for child in psutil.Process(self.pid).children(recursive=True)))
 
     def phase(self, name: str, work: Callable[[], object], settle: float = 0.0) -> None:
         self.peak = self.children = 0
@@ -106,7 +106,7 @@ def more(page: Page, watch: Watch) -> None:
 
     def filtered() -> None:
         tab("Versions")()
-        page.locator(".st-key-edit_value input").fill("500")
+        page.locator(".st-key-edit_value input").fill("90000")
         page.locator(".st-key-edit_column input").fill("amount")
         page.get_by_role("option", name="amount").click()
         page.locator(".st-key-edit_how input").fill("below")

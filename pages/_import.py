@@ -10,16 +10,21 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages import _ui
 from pipeline import ReadOptions, TrainyardError, fetch, get_ready, look, offered, sources
 
 if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
     from pipeline import ImportReport, Schema
 
 WAITING = "import_waiting"
@@ -47,14 +52,20 @@ def uploader(key: str, *, title: str = "Add a file") -> None:
     file = st.file_uploader(title, _ui.FILE_TYPES, key=f"{key}_{turn}", help=kinds)
     if file is None:
         return
-    st.session_state[f"{key}_turn"] = turn + 1  # a new key drops the bytes, which the uploader would hold for as long as the session lives
-
-    def write(path: Path) -> None:
-        with path.open("wb") as copy:
-            shutil.copyfileobj(file, copy)
+    st.session_state[f"{key}_turn"] = turn + 1  # a new key: the uploader is empty again
 
     with st.spinner("Reading the file …"):
-        take(file.name, write)
+        take(file.name, partial(to_disk, file))
+
+
+def to_disk(file: UploadedFile, path: Path) -> None:
+    """Write an upload to its place and let go of its bytes, which Streamlit would hold twice for as long as the session lives."""
+    with path.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    file.close()
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def take(name: str, write: Callable[[Path], Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _ui
+from pages import _import, _ui
 from pipeline import TrainyardError, read_rows
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def file(version: ModelVersion, model: Predictor) -> None:
         )
         given = st.file_uploader("A file of rows", _ui.FILE_TYPES, key=f"score_file_{turn}", label_visibility="collapsed")
         if given is not None:
-            st.session_state["score_turn"] = turn + 1  # a new key drops the bytes that the uploader holds
+            st.session_state["score_turn"] = turn + 1  # a new key: the uploader is empty again
             st.session_state[kept] = _score(given, model, _ui.store().contract(_ui.dataset(version.dataset_id).name))
             st.rerun()
         answer = st.session_state.get(kept)
@@ -82,8 +81,7 @@ def _score(given: Any, model: Predictor, contract: Contract | None) -> tuple[str
     try:
         with st.spinner("Scoring …"), tempfile.TemporaryDirectory(dir=_ui.store().home / "tmp") as folder:
             path = Path(folder) / "rows"
-            with path.open("wb") as copy:
-                shutil.copyfileobj(given, copy)
+            _import.to_disk(given, path)
             rows, _ = read_rows(path, model.schema, name=given.name)
             return given.name, model.score(rows, contract)
     except TrainyardError as error:
