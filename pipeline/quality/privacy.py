@@ -15,13 +15,14 @@ import numpy as np
 from pipeline.catalog import Param
 from pipeline.quality.entry import Verdict, check_entry, leave_out, not_applicable, passed
 from pipeline.quality.ranges import words_of
-from pipeline.quality.subject import Subject, counted, percent, some
+from pipeline.quality.subject import Subject, counted, like, percent, some
 
 EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 PHONE = re.compile(r"(?:\+|00)?[\d\s().\-/]{7,20}")
 PERSON = re.compile(r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){1,3}")
 CARD = re.compile(r"(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14})")
-IN_TEXT = {"e-mail address": EMAIL, "phone number": re.compile(r"(?<!\w)\+\d{1,3}[\s./-]?(?:\(?\d+\)?[\s./-]?){2,6}(?!\w)")}
+# What is looked for in free text, and the mark without which a text cannot have it.
+IN_TEXT = {"e-mail address": ("@", EMAIL), "phone number": (r"\+", re.compile(r"(?<!\w)\+\d{1,3}[\s./-]?(?:\(?\d+\)?[\s./-]?){2,6}(?!\w)"))}
 # The country's number, and whether anything with as many digits would do, so that the name of the column has to say it.
 IDENTITY = {
     "us.ssn": True, "gb.nhs": False, "it.codicefiscale": False, "es.dni": False, "es.nie": False, "fr.nir": False, "de.idnr": False, "nl.bsn": False,
@@ -90,13 +91,15 @@ def _kind_of(subject: Subject, name: str, rows: int) -> tuple[str, np.ndarray] |
     texts = [str(value).strip() for value in values]
     probe = texts[:: max(1, len(texts) // PROBE)][:PROBE]
     for kind, test in _tests(words_of(name), number=not subject.is_text(name)):
-        if _share(test, probe) >= MOST:
+        if _most(test, probe):
             return kind, np.flatnonzero([test(text) for text in texts])
     return _inside(subject, name, texts, rows)
 
 
-def _share(test: Callable[[str], object], texts: list[str]) -> float:
-    return sum(bool(test(text)) for text in texts) / len(texts)
+def _most(test: Callable[[str], object], texts: list[str]) -> bool:
+    """Whether nearly all of the texts pass; asked no longer than that can be."""
+    misses = (1 for text in texts if not test(text))
+    return all(number <= (1 - MOST) * len(texts) for number, _ in enumerate(misses, 1))
 
 
 def _tests(words: list[str], number: bool) -> Iterable[tuple[str, Callable[[str], object]]]:
@@ -141,8 +144,9 @@ def _inside(subject: Subject, name: str, texts: list[str], rows: int) -> tuple[s
     """Addresses and phone numbers written in free text."""
     if subject.kind(name) not in ("text", "categorical") or not subject.is_text(name):
         return None
-    for kind, pattern in IN_TEXT.items():
-        codes = np.flatnonzero([pattern.search(text) is not None for text in texts])
+    for kind, (mark, pattern) in IN_TEXT.items():
+        maybe = like(subject.codes(name)[1][: len(texts)], mark)
+        codes = np.array([code for code in maybe if pattern.search(texts[code])], dtype=int)
         if len(codes) >= rows:
             return kind, codes
     return None

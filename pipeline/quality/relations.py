@@ -148,11 +148,17 @@ def _agreement(a: np.ndarray, b: np.ndarray) -> float:
     Goodman and Kruskal's lambda, taken back to a share of rows only where it is high, because a column that is nearly
     always the same agrees with everything.
     """
-    table = np.zeros((int(a.max()) + 1, int(b.max()) + 1), dtype=np.int64)
-    np.add.at(table, (a, b), 1)
-    n, by_a, by_b = table.sum(), table.max(axis=1).sum(), table.max(axis=0).sum()
-    doubt_a, doubt_b = n - table.sum(axis=1).max(), n - table.sum(axis=0).max()
+    pairs, counts = np.unique(a.astype(np.int64) * (int(b.max()) + 1) + b, return_counts=True)
+    n, by_a, by_b = len(a), _largest(pairs // (int(b.max()) + 1), counts), _largest(pairs % (int(b.max()) + 1), counts)
+    doubt_a, doubt_b = n - np.bincount(a).max(), n - np.bincount(b).max()
     if not doubt_a or not doubt_b:
         return 0.0
     gone = min(1 - (n - by_b) / doubt_a, 1 - (n - by_a) / doubt_b)
     return float(min(by_a, by_b) / n) if gone >= 0.9 else 0.0
+
+
+def _largest(group: np.ndarray, counts: np.ndarray) -> int:
+    """The largest count of each group, summed."""
+    largest = np.zeros(int(group.max()) + 1, dtype=np.int64)
+    np.maximum.at(largest, group, counts)
+    return int(largest.sum())

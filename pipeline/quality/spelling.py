@@ -6,13 +6,17 @@ import re
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
 
 from pipeline.data.wording import spelling, tidied
 from pipeline.plan import Fix
 from pipeline.quality.entry import Verdict, add_step, check_entry, not_applicable, passed
 from pipeline.quality.gaps import TOKENS
-from pipeline.quality.subject import Subject, counted, some
+from pipeline.quality.subject import Subject, arrow, counted, like, some
 
+FOLDED = r"[ßẞς\x{13A0}-\x{13FF}\x{AB70}-\x{ABBF}]"  # letters whose small one is not what they are compared by
+MAYBE_BLANKS = r"^ | $|  |[^ -~]"  # blanks in a wrong place, or anything beside the plain characters
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -44,11 +48,19 @@ def same_spelling(subject: Subject, name: str) -> list[list[int]]:
     """Codes of the values that are the same word, the commonest spelling first; one list for each word with several."""
     values, counts = subject.codes(name)[1], subject.counts(name)
     groups = defaultdict(list)
-    for code, value in enumerate(values):
-        text = str(value)
+    for code in _maybe_twins(values):
+        text = str(values[code])
         if LETTER.search(text) and text.strip().lower() not in TOKENS:
             groups[spelling(text)].append(code)
     return [sorted(group, key=lambda code: (-counts[code], str(values[code]))) for group in groups.values() if len(group) > 1]
+
+
+def _maybe_twins(values: pd.Index) -> np.ndarray:
+    """Codes of the values that share their letters and digits with another one: no others can be the same word."""
+    if len(like(values, FOLDED)):
+        return np.arange(len(values))
+    plain = pc.replace_substring_regex(pc.utf8_normalize(arrow(values), "NFKD"), r"[^\p{L}\p{N}]+", "")
+    return np.flatnonzero(pd.Series(pc.utf8_lower(plain).to_numpy(zero_copy_only=False)).duplicated(keep=False))
 
 
 def _worded(subject: Subject, *kinds: str) -> list[str]:
@@ -105,5 +117,6 @@ def blanks(subject: Subject, params: dict) -> Verdict:
 def _untidy(subject: Subject, name: str) -> list[int]:
     """Codes of values that change when tidied; those with a twin are another spelling of it and belong to DQ013."""
     twins = {code for group in subject.once(same_spelling, name) for code in group}
-    texts = [(code, str(value)) for code, value in enumerate(subject.codes(name)[1]) if code not in twins]
+    values = subject.codes(name)[1]
+    texts = [(int(code), str(values[code])) for code in like(values, MAYBE_BLANKS) if code not in twins]
     return [code for code, text in texts if tidied(text) not in (text, "") and text.strip().lower() not in TOKENS]

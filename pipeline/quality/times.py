@@ -98,9 +98,9 @@ def _unreal(subject: Subject, name: str) -> Fix:
 def _read_as_dates(subject: Subject, name: str, least: float) -> tuple[list[int], str] | None:
     """Codes of the texts that are no date although most of the column are, and the format of those; None: not such a column."""
     values, counts = subject.codes(name)[1], subject.counts(name)
-    texts = pd.Series([str(value) for value in values], dtype="str")
-    if len(texts) == 0 or (LOOKS.fullmatch(texts.iloc[0]) is None and LOOKS.fullmatch(texts.iloc[-1]) is None):
+    if len(values) == 0 or (LOOKS.fullmatch(str(values[0])) is None and LOOKS.fullmatch(str(values[-1])) is None):
         return None
+    texts = pd.Series([str(value) for value in values], dtype="str")
     if counts[texts.str.fullmatch(LOOKS).to_numpy(dtype=bool)].sum() < least * counts.sum():
         return None
     parsed = {form: ~np.isnat(parse(texts, form)) for form in FORMATS}

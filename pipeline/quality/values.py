@@ -11,11 +11,13 @@ from pipeline.quality.entry import Verdict, add_step, check_entry, not_applicabl
 from pipeline.quality.gaps import disguise
 from pipeline.quality.ranges import impossible
 from pipeline.quality.shape import zeros_apart
-from pipeline.quality.subject import Subject, listed, percent, some
+from pipeline.quality.subject import Subject, like, listed, percent, some
 from pipeline.quality.units import other_scale, units_in
 
 # 12, -3.5, 1e5, 1,234.50, 1 234,5, $12, 12 %, 5 €
 NUMBER = re.compile(r"\s*[-+(]?\s*[$€£¥]?\s*[-+]?(\d{1,3}([, .']\d{3})+|\d+)?([.,]?\d+)?([eE][-+]?\d+)?\s*[%€$£¥]?\)?\s*")
+
+MAYBE_NUMBER = r"^[^A-DF-Za-df-z]*\p{Nd}[^A-DF-Za-df-z]*$"  # a digit and no letter but e: what else is not worth the look
 
 
 @check_entry(
@@ -51,7 +53,9 @@ def mixed_types(subject: Subject, params: dict) -> Verdict:
 def _numbers_in(subject: Subject, name: str) -> dict | None:
     """The share of filled cells that are numbers, with the commonest others; None when all are, or none is."""
     values, counts = subject.codes(name)[1], subject.counts(name)
-    is_number = np.fromiter((_is_number(str(value)) for value in values), dtype=bool, count=len(values))
+    is_number = np.zeros(len(values), dtype=bool)
+    for code in like(values, MAYBE_NUMBER):
+        is_number[code] = _is_number(str(values[code]))
     if not is_number.any() or is_number.all():
         return None
     odd = np.flatnonzero(~is_number)
