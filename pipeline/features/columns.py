@@ -12,6 +12,8 @@ from pipeline.errors import PlanError
 from pipeline.features.crossfit import ORIGIN
 from pipeline.features.derive import Adding, Cells
 
+TALL = 1_000  # rows for each column: from here on a second copy costs more than columns in one block are worth
+
 
 class Canonical(TransformerMixin, BaseEstimator):
     """Take the named columns, whatever their order, in the dtypes that scikit-learn understands.
@@ -32,7 +34,8 @@ class Canonical(TransformerMixin, BaseEstimator):
         if (table.dtypes == np.float64).all():  # one block: one by one, thousands of columns take seconds
             values = table[self.names].to_numpy(np.float64)
             return pd.DataFrame(np.where(np.isinf(values), np.nan, values), index=index, columns=self.names)
-        return pd.DataFrame({name: _canonical(table[name]) for name in self.names}, index=index)
+        tall = len(table) > TALL * len(self.names)
+        return pd.DataFrame({name: _canonical(table[name]) for name in self.names}, index=index, copy=not tall)
 
     def get_feature_names_out(self, names: object = None) -> np.ndarray:
         return np.asarray(self.names, dtype=object)

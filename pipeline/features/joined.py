@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.device import give_back_memory
 from pipeline.features.transformers import Numeric, drawn
 
-BLOCK = 8_192
+BLOCK = 4_096
 LEARNED_FROM = 32_768  # rows that numbers further down a chain learn their middle and width from
 DENSE = 0.3  # of the numbers are not 0: from here on a CSR matrix is no smaller
 
@@ -48,10 +48,11 @@ class Joined(TransformerMixin, BaseEstimator):
             elif fitted is not None:
                 whole[len(self.fitted_)] = fitted.fit_transform(table[columns], y)
             self.fitted_.append((fitted, columns))
-        if len(table) > BLOCK:
-            give_back_memory()  # what learning took: else it stays with the process beside what is made now
         made = self._made(table.iloc[:BLOCK], {part: values[:BLOCK] for part, values in whole.items()})
         self.sparse_ = self.wants_sparse and any(map(sparse.issparse, made)) and _filled(made) < DENSE
+        del made
+        if len(table) > BLOCK:
+            give_back_memory()  # what learning took: else it stays with the process beside what is made now
         return self._joined(table, whole)
 
     def transform(self, table: pd.DataFrame) -> Any:

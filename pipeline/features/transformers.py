@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 MAD_TO_DEVIATION = 1.4826  # of normally distributed numbers
+MUCH = 0.4  # of the rows
+DISTANCES_MB = 4  # that are worked out at once: a handful of such arrays are there together
 
 
 def drawn(rows: int, most: int) -> slice | np.ndarray:
@@ -145,6 +147,8 @@ class Rounded(Numeric):
 class Limited(Numeric):
     """Mean 0 and deviation 1, and what lies far out drawn in smoothly, so that nothing is beyond `limit` deviations.
 
+    Where much is 0 (marks, counts, curves of time), all is moved so that 0 stays 0: a matrix without the zeros is then a
+    third smaller, and a weighted sum is the same but for its constant.
     The limit is the smooth clip of Holzmüller, Grinsztajn and Steinwart ("Better by default", NeurIPS 2024). Measured on five
     tables, linear model: better than no limit on three, the same on two; quartiles in place of the deviation were worse on one.
     """
@@ -156,8 +160,12 @@ class Limited(Numeric):
         from sklearn.preprocessing import StandardScaler
 
         self.scaler_ = StandardScaler().fit(values)
+        self.middle_ = np.where((values == 0).mean(axis=0) >= MUCH, self._limited(np.zeros((1, values.shape[1]))), 0.0)
 
     def _change(self, values: np.ndarray) -> np.ndarray:
+        return self._limited(values) - self.middle_
+
+    def _limited(self, values: np.ndarray) -> np.ndarray:
         scaled = self.scaler_.transform(values)
         return scaled / np.sqrt(1 + np.square(scaled / self.limit))
 
@@ -288,10 +296,11 @@ class FillAlike(MarkGaps):
         return self.imputer_
 
     def _quietly(self, verb: object, values: np.ndarray) -> np.ndarray:
+        from sklearn import config_context
         from sklearn.exceptions import ConvergenceWarning
 
         scaled = np.where(np.isnan(values), np.nan, self.scaler_.transform(np.where(self.empty_, 0.0, values)))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), config_context(working_memory=DISTANCES_MB):
             warnings.simplefilter("ignore", ConvergenceWarning)  # ten rounds are enough for a guess
             return verb(scaled)
 
