@@ -176,8 +176,8 @@ def selection(data: TrainingData, single: Members, loaded: Loaded) -> dict[str, 
     """How often the selections of the recipe kept each column over the folds of the best single model; None where nothing is selected."""
     if not any(catalog.get("step", spec.step).facts.selects for spec in features.flow(data.plan).matrix):
         return None
-    fits = single.tallies[0].folds
-    return features.stability(data.plan, [loaded.recipe(fit) for fit in fits.values()])
+    found = features.stability(data.plan, [loaded.recipe(fit) for fit in single.tallies[0].folds.values()])
+    return found if found["steps"] else None
 
 
 def _predictor(data: TrainingData, schema: Schema, members: Members, models: list, weights: list[float]) -> Predictor:

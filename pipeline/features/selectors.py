@@ -38,7 +38,7 @@ class Select(TransformerMixin, BaseEstimator):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", (UserWarning, RuntimeWarning))  # classes with few members, columns without a number
                 self.kept_[judged] = self._choose(numbers, target)
-        if not self.kept_.any():
+        if not self.kept_.any() and len(judged):
             self.kept_[judged[0]] = True
         return self
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PHASES = ("rows", "columns", "matrix", "training")  # whatever their order in the recipe
-MOST_ROWS, ROWS_TO_SELECT, MOST_SHOWN = 2_000, 500, 100  # selections train models
+MOST_ROWS, ROWS_TO_SELECT, MOST_SHOWN = 2_000, 500, 100  # selections train models, but for the one of the automatic recipe
 MOST_TRIED = 100  # columns of those that go the same way; what comes of the others is reckoned from these
 
 
@@ -64,7 +64,8 @@ def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int 
     laid = flow(plan)
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
-    most = ROWS_TO_SELECT if any(catalog.get("step", spec.step).facts.selects for spec in laid.matrix) else MOST_ROWS
+    matrix = [catalog.get("step", spec.step).facts for spec in laid.matrix]
+    most = ROWS_TO_SELECT if any(facts.selects and not facts.default for facts in matrix) else MOST_ROWS
     walk = _Walk(plan, laid, *_labelled(plan, table.head(most)), _needs(family), show)
     given, acts = walk.shown(), {}
     for number in sorted(range(len(plan.steps)), key=lambda number: _turn(plan.steps[number])):

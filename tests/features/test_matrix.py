@@ -35,7 +35,7 @@ def signal(rows: int = 200, noise: int = 10, classes: int | None = 2) -> tuple[n
 
 
 @pytest.mark.parametrize(("sort", "classes"), [("sparse", 2), ("frame", 2), ("array", 3), ("array", None)])
-@pytest.mark.parametrize("step", [name for name in SELECTIONS if name not in ("select_variance", "select_correlation")])
+@pytest.mark.parametrize("step", [name for name in SELECTIONS if name not in ("select_variance", "select_correlation", "select_distinct")])
 def test_a_selection_keeps_what_says_something(step: str, classes: int | None, sort: str) -> None:
     X, y = signal(classes=classes)
     given = {
@@ -130,3 +130,15 @@ def test_a_run_says_how_often_each_column_was_kept() -> None:
     assert sources["signal"] == {"column": "signal", "made": 2, "kept": 3} and sources["noise 2"]["kept"] < 3
     columns = {row["column"]: row for row in said["steps"][0]["columns"]}
     assert columns["signal / noise 1"]["source"] == ["signal", "noise 1"] and columns["city_a"]["source"] == ["city"]
+
+
+def test_the_selection_of_the_automatic_recipe_is_told_of_when_it_drops_something() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=90), "b": rng.normal(size=90), "city": rng.choice(["x", "y"], 90), "left": rng.choice(["stay", "go"], 90)})
+    said = {}
+    for name, given in (("kept", frame), ("dropped", frame.assign(again=frame["a"]))):
+        typed, plan = draft(given)
+        fitted = [features.build(plan, NEEDS[2]).fit(typed.iloc[rows]) for rows in (slice(0, 60), slice(30, 90))]
+        said[name] = features.stability(plan, fitted)
+    assert said["kept"] == {"folds": 2, "steps": [], "sources": []}
+    assert {row["column"]: row["kept"] for row in said["dropped"]["sources"]} == {"a": 2, "b": 2, "city": 2, "again": 0}
