@@ -25,8 +25,7 @@ def section(at: _ui.Current) -> None:
     if not found:
         return
     if not found["candidates"]:
-        none = f"Of {found['proposed']:,} that were proposed, none was worth a measurement."
-        st.info(none if found["proposed"] else "The time was over before a column was proposed. Ask again with more time.", icon=":material/search_off:")
+        st.info(_none(found), icon=":material/search_off:")
         return
     metric = _judged.metric_title(found["metric"])
     _facts(found, metric)
@@ -40,6 +39,32 @@ def section(at: _ui.Current) -> None:
             _candidate(at, place, row)
 
 
+NOTHING = (
+    "Nothing can be made of these columns that the recipe does not make already: it takes two numbers, two dates, two categories, or a category "
+    "and a number. Give more columns the role 'feature', or add a step of your own on the Recipe tab."
+)
+
+
+def _none(found: dict[str, Any]) -> str:
+    """Why there is no candidate, and what to do."""
+    if not found.get("possible", found["proposed"]):
+        return NOTHING
+    if found["proposed"] < found.get("possible", 0):
+        return (
+            f"The time was over after {found['proposed']:,} of {found['possible']:,} candidates, and none of these explains what the model does "
+            f"not: measuring the draft itself took most of {_ui.duration(found['seconds'])}. Ask again with more time, or for a draft with fewer columns."
+        )
+    return f"Of {found['proposed']:,} candidates none explains anything that the model does not explain already: the columns are enough as they are."
+
+
+def _cut(found: dict[str, Any]) -> str:
+    """What the time did not suffice for; nothing when all was done."""
+    proposed, possible, measured, chosen = found["proposed"], found.get("possible", 0), len(found["candidates"]), found.get("chosen", 0)
+    said = [f"{proposed:,} of {possible:,} candidates were looked at"] if proposed < possible else []
+    said += [f"{measured} of the best {chosen} were measured"] if measured < chosen else []
+    return f"The time was over when {' and '.join(said)}. More time finds more." if said else ""
+
+
 def _facts(found: dict[str, Any], metric: str) -> None:
     facts = [
         ("Proposed", f"{found['proposed']:,}", "Looked at by the screen: one quick model of what the present columns do not explain."),
@@ -51,6 +76,8 @@ def _facts(found: dict[str, Any], metric: str) -> None:
         gain = f"{_judged.signed(both['gain'])} [{_judged.between(both['low'], both['high'])}]"
         facts.append((f"Gain of the best {len(both['titles'])} together", gain, "On other folds than those that have chosen them; 95 % interval."))
     _ui.cards(facts)
+    if _cut(found):
+        st.caption(_cut(found))
 
 
 def _together(at: _ui.Current, both: dict[str, Any] | None) -> None:

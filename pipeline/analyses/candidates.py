@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 # Nothing is drawn at random but the rows that early stopping watches, so that a column that says nothing changes next to nothing.
 STEADY = {"learning_rate": 0.1, "num_leaves": 31, "n_estimators": 300, "feature_fraction": 1.0, "bagging_fraction": 1.0}
-ROWS, SCREENED_ROWS, FOLDS = 20_000, 10_000, 3
+ROWS, LEAST_ROWS, SCREENED_ROWS, FOLDS = 20_000, 2_000, 10_000, 3
+ONE = 1 / 10  # of the time may go into one measurement: where it takes longer, fewer rows are measured
+SCREEN = 1 / 8  # of the time is for the screen, even when the draft has taken all of it
 SEEDS = 3  # fits of the draft as it is: how much a score moves by chance alone
 LEVEL = 0.95
 MOST_TOGETHER = 5
@@ -37,16 +39,19 @@ MOST_TOGETHER = 5
 def candidates(asked: Asked) -> dict[str, Any]:
     """Base fits, the screen, a measurement of each of the best, and the chosen ones together on other folds."""
     search = _Search(asked)
-    ranked, proposed = search.screened()
-    rows = search.measured(ranked[: asked.params["most"]], proposed)
+    ranked, proposed, possible = search.screened()
+    chosen = ranked[: asked.params["most"]]
+    rows = search.measured(chosen, proposed)
     rows.sort(key=lambda row: -row["gain"])
     together = search.confirmed([row for row in rows if row["verdict"] in ("better", "promising")][:MOST_TOGETHER])
     return {
         "metric": asked.plan.metric,
         "score": search.base.score,
         "rows": int(search.base.counts.sum()),
+        "possible": possible,
         "proposed": proposed,
         "promising": len(ranked),
+        "chosen": len(chosen),
         "noise": search.noise,
         "candidates": rows,
         "together": together,
@@ -60,22 +65,30 @@ class _Search:
     def __init__(self, asked: Asked) -> None:
         self.asked, self.began = asked, time.monotonic()
         asked.done(0.0, "Measuring the draft as it is")
-        self.ruler = asked.ruler(params=STEADY, folds=FOLDS, most_rows=ROWS)
-        self.base = self.ruler.measure(asked.plan)
+        self.seconds = asked.params["seconds"]
+        self._measure_draft(ROWS)
+        if self.each > ONE * self.seconds and len(self.base.rows) > LEAST_ROWS:
+            self._measure_draft(max(LEAST_ROWS, int(len(self.base.rows) * ONE * self.seconds / self.each)))
         again = time.monotonic()  # the first fits also start processes
         self.noise = _noise(self.ruler, asked.plan, self.base)
         self.each = (time.monotonic() - again) / (SEEDS - 1)
 
-    def left(self) -> float:
-        return self.asked.params["seconds"] - (time.monotonic() - self.began)
+    def _measure_draft(self, rows: int) -> None:
+        began, self.most_rows = time.monotonic(), rows
+        self.ruler = self.asked.ruler(params=STEADY, folds=FOLDS, most_rows=rows)
+        self.base = self.ruler.measure(self.asked.plan)
+        self.each = time.monotonic() - began
 
-    def screened(self) -> tuple[list[made.Candidate], int]:
+    def left(self) -> float:
+        return self.seconds - (time.monotonic() - self.began)
+
+    def screened(self) -> tuple[list[made.Candidate], int, int]:
         self.asked.done(0.15, "Looking for columns that explain what the model does not")
         known = np.flatnonzero(self.base.counts)
         if len(known) > SCREENED_ROWS:
             known = np.sort(np.random.default_rng(self.asked.plan.seed).choice(known, SCREENED_ROWS, replace=False))
         left = made.residuals(self.base.y[known], self.base.oof[known])
-        end = time.monotonic() + self.left() / 3
+        end = time.monotonic() + max(self.left() / 3, SCREEN * self.seconds)
         table = self.asked.table.loc[self.ruler.rows[known]]
         return made.screen(self.asked.plan, table, left, should_stop=lambda: self.asked.should_stop() or time.monotonic() > end)
 
@@ -99,7 +112,7 @@ class _Search:
         self.asked.done(0.92, "Measuring the chosen candidates together, on other folds")
         plan = self.asked.plan.model_copy(update={"seed": self.asked.plan.seed + 1})
         ruler = type(self.ruler)(
-            plan, self.asked.table, self.asked.schema, params=STEADY, folds=FOLDS, most_rows=ROWS, executor=self.asked.executor,
+            plan, self.asked.table, self.asked.schema, params=STEADY, folds=FOLDS, most_rows=self.most_rows, executor=self.asked.executor,
             should_stop=self.asked.should_stop,
         )  # fmt: skip
         steps = [row["step"] for row in chosen]

@@ -59,23 +59,23 @@ def residuals(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.column_stack([(y == k) - predicted[:, k] for k in classes])
 
 
-def screen(plan: Plan, table: pd.DataFrame, left: np.ndarray, *, should_stop: Callable[[], bool] = bool) -> tuple[list[Candidate], int]:
-    """The candidates of a plan that trees use to explain the residuals `left`, best first, and how many were looked at.
+def screen(plan: Plan, table: pd.DataFrame, left: np.ndarray, *, should_stop: Callable[[], bool] = bool) -> tuple[list[Candidate], int, int]:
+    """The candidates of a plan that trees use to explain the residuals `left`, best first, how many were looked at, and how many there are.
 
     `table` has the rows of `left`. Of many columns only those are combined that are used most, and of the candidates that
     read the same columns only the best few are given.
     """
     kinds = plan.kinds
     own = {name: _as_number(table[name], left) for name in plan.features if kinds[name] != "text"}
-    shares, added = _used(own, left), {}
-    for candidate in propose(plan, shares):
+    proposed, added = list(propose(plan, _used(own, left))), {}
+    for candidate in proposed:
         if should_stop():
             break
         added[candidate] = {title: _as_number(column, left) for title, column in _made(candidate, table).items()}
     every = {title: column for made in added.values() for title, column in made.items()}
     shares = _used(own | every, left) if every else {}
     ranked = [replace(candidate, worth=sum(shares[title] for title in made)) for candidate, made in added.items()]
-    return _varied(sorted((c for c in ranked if c.worth > 0), key=lambda c: (-c.worth, c.title))), len(added)
+    return _varied(sorted((c for c in ranked if c.worth > 0), key=lambda c: (-c.worth, c.title))), len(added), len(proposed)
 
 
 def _made(candidate: Candidate, table: pd.DataFrame) -> pd.DataFrame:

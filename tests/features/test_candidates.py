@@ -50,10 +50,10 @@ def test_every_kind_of_candidate_is_proposed_once_and_none_that_the_recipe_has(a
 def test_the_screen_ranks_what_explains_the_residuals_first(asked: tuple) -> None:
     table, _, plan = asked
     left = np.tanh(2 * np.log(table["debt"] / table["income"])).to_numpy().reshape(-1, 1)
-    ranked, seen = candidates.screen(plan, table, left)
-    assert ranked[0].reads in (("debt", "income"), ("income", "debt")) and seen >= len(ranked)
+    ranked, seen, possible = candidates.screen(plan, table, left)
+    assert ranked[0].reads in (("debt", "income"), ("income", "debt")) and possible == seen >= len(ranked)
     assert max(sum(set(c.reads) == {"debt", "income"} for c in ranked), 0) == candidates.MOST_ALIKE
-    assert candidates.screen(plan, table, left, should_stop=lambda: True) == ([], 0)
+    assert candidates.screen(plan, table, left, should_stop=lambda: True) == ([], 0, possible)
 
 
 def test_residuals_are_those_of_the_class_or_the_number() -> None:
