@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from pipeline.errors import NotFound, StoreError, UnknownName, near
+from pipeline.errors import NotFound, StoreError, TrainyardError, UnknownName, near
 from pipeline.store.artifacts import Artifacts
 from pipeline.store.engine import Database
 from pipeline.store.records import ModelVersion, checked_name
@@ -78,7 +78,35 @@ class Models:
 
     def predictor(self, ref: str | ModelVersion) -> Any:
         version = ref if isinstance(ref, ModelVersion) else self.get(ref)
-        return self._artifacts.load(version.artifact)
+        try:
+            model = self._artifacts.load(version.artifact)
+        except StoreError as error:
+            if isinstance(error.__cause__, (ImportError, AttributeError)) and "'pipeline." in str(error.__cause__):  # code that is no longer here
+                raise _of_other_code(version, error.__cause__) from error
+            raise
+        _try(model, version)
+        return model
+
+
+def _try(model: Any, version: ModelVersion) -> None:
+    """Opened is not enough: a model that older code has pickled may lack what the present code asks of it. A row of gaps tells."""
+    import pandas as pd
+
+    if not hasattr(model, "schema"):  # it scores no rows
+        return
+    try:
+        model.predict(pd.DataFrame({name: pd.Series([None], dtype=object) for name in model.schema.names}))
+    except TrainyardError:
+        return  # it says itself what it lacks, when rows are scored
+    except Exception as error:
+        raise _of_other_code(version, error) from error
+
+
+def _of_other_code(version: ModelVersion, error: BaseException) -> StoreError:
+    return StoreError(
+        f"{version.ref} was kept by another version of Trainyard or of its libraries, and this one cannot score with it: {error}.",
+        f"Train it again: run {version.run_id[:6]} has its plan. Or score with its bundle, if one was exported: a bundle carries the code that it needs.",
+    )
 
 
 def _finished(session: Session, run_id: str, artifact: str) -> tuple[RunRow, ResultRow]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
+from pipeline import Plan, features
+from pipeline.data import infer
 from pipeline.errors import DamagedArtifact, NotFound, StoreError
+from pipeline.features import selectors
+from pipeline.predictor import FittedModel, Predictor
 from tests.store import homes
 
 
@@ -116,3 +122,22 @@ def test_a_damaged_model_is_quarantined_and_the_others_are_not(store, finish):
         store.predictor("bad")
     assert (store.model("bad").state, store.model("good").state) == ("quarantined", "ready")
     assert store.predictor(good) == {2}
+
+
+def test_a_model_of_older_code_says_so_when_it_is_opened_and_what_to_do(store, monkeypatch):
+    """One lacks what the present class asks of it; of the other the class itself is gone."""
+    table, schema = infer(pd.DataFrame({"size": [i % 11 + 0.5 for i in range(40)], "price": [i % 7 + 0.25 for i in range(40)]}))
+    plan = Plan.draft(schema, "price")
+    recipe = features.build(plan, features.Needs()).fit(table)
+    model = FittedModel(recipe, LinearRegression().fit(recipe.transform(table), table["price"]), None)
+    lease = store.claim("w", store.submit(homes.plan_for(store)).id)
+    whole = Predictor(plan.task, "price", schema.only({"size"}), (model,))
+    store.finish(lease, state="done", evaluation={}, leaderboard=[], artifacts={"predictor": whole})
+    kept = store.keep(lease.run.id, "prices")
+    assert len(store.predictor(kept).predict(table)) == 40
+    asks_more = property(lambda self: self.kept_again_)
+    for change in (lambda: monkeypatch.setattr(selectors.ByDistinct, "kept_", asks_more, raising=False), lambda: monkeypatch.delattr(selectors, "ByDistinct")):
+        change()
+        with pytest.raises(StoreError, match="prices:1 was kept by another version.*(kept_again_|ByDistinct)") as gone:
+            store.predictor(kept)
+        assert "Train it again" in gone.value.hint and "bundle" in gone.value.hint
