@@ -23,7 +23,7 @@ PHASES = {
     "training": ("Training rows", "added inside each fold"),
 }
 MOVES = {"To the top": "top", "To the bottom": "bottom", "Duplicate": "copy"}
-NO_ONNX = " :orange[:material/warning: not in ONNX]"
+NO_ONNX = " :gray[~~ONNX~~]"  # the mark of a step; what it means is said once, under the cards
 
 
 def cards(made: Tried) -> None:
@@ -40,6 +40,7 @@ def cards(made: Tried) -> None:
                     _card(made, place, places, known.get(plan.recipe[place].step))
     if not plan.recipe:
         st.caption("No step: only columns that are numbers already can be used.")
+    _exported(made, known)
     _foot(made)
 
 
@@ -137,8 +138,22 @@ def _said(made: Tried, place: int, spec: StepSpec, step: Entry | None) -> str:
         for param in step.params
         if param.name in spec.params and spec.params[param.name] != param.default
     ]
-    warned = spec.enabled and not portable(step) and parts[0] != _tried.IDLE
-    return _ui.md(" · ".join(part for part in parts if part)) + (NO_ONNX if warned else "")
+    return _ui.md(" · ".join(part for part in parts if part)) + (NO_ONNX if _warned(made, place, step) else "")
+
+
+def _warned(made: Tried, place: int, step: Entry | None) -> bool:
+    """Whether the step at that place does something that an ONNX file cannot carry."""
+    return step is not None and made.plan.recipe[place].enabled and not portable(step) and not _tried.where(made, place).startswith(_tried.IDLE)
+
+
+def _exported(made: Tried, known: dict[str, Entry]) -> None:
+    """One line about all steps that an ONNX file cannot carry."""
+    steps = [known.get(spec.step) for spec in made.plan.recipe]
+    titles = list(dict.fromkeys(step.title for place, step in enumerate(steps) if _warned(made, place, step)))
+    if titles:
+        count = f"{len(titles)} of the steps" if len(titles) > 1 else "one step"
+        st.caption(f":orange[:material/warning:] An ONNX file cannot carry {count} (marked {NO_ONNX.strip()}). A bundle carries all of them.",
+                   help=_ui.md(", ".join(titles)))  # fmt: skip
 
 
 # --- adding ------------------------------------------------------------------------------------------------------------
@@ -184,7 +199,7 @@ def _offer(plan: Plan, step: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="top", key=f"offer_{step.name}"):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{_ui.md(step.title)}**")
-            st.caption(_ui.md(step.help) + (NO_ONNX if not portable(step) else ""))
+            st.caption(_ui.md(step.help))
         taken = st.button("Add", key=f"add_{step.name}", icon=":material/add:")
     if taken:
         save(plan, *_with(plan, step))

@@ -89,6 +89,64 @@ def test_a_file_goes_through_quality_and_features_and_a_refresh_keeps_it(app, pa
     assert draft.target == "churned" and draft.positive == "yes" and len(draft.fixes) == 1
 
 
+def bookings(rows: int = 120) -> bytes:
+    draw = random.Random(3)
+    lines = ["price,nights,meal,arrival,cancelled"]
+    for _ in range(rows):
+        day = f"2024-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}"
+        lines.append(f"{draw.gauss(100, 20):.2f},{draw.randint(1, 9)},{draw.choice(['full', 'half'])},{day},{draw.choice(['yes', 'no'])}")
+    return "\n".join(lines).encode()
+
+
+def test_a_recipe_is_built_previewed_reordered_undone_and_kept_and_put_into_a_renamed_copy(app, page, tmp_path):
+    store = Store(app.home)
+
+    def drafted(name: str, content: bytes) -> str:
+        (tmp_path / f"{name}.csv").write_bytes(content)
+        dataset = store.add_dataset(name, tmp_path / f"{name}.csv")
+        store.save_draft(dataset.id, Plan.draft(dataset.schema, "cancelled", dataset=dataset.id))
+        return dataset.id
+
+    def steps(dataset: str) -> list[str]:
+        return [spec.step for spec in store.draft(dataset).recipe]
+
+    def press(key: str) -> None:
+        page.locator(f".st-key-{key} button").first.click()
+        idle(page)
+
+    rooms, copy = drafted("rooms", bookings()), drafted("renamed", bookings().replace(b"price,nights", b"Room price,Nights", 1))
+    usual = steps(rooms)
+    visit(page, f"{app.url}/features?dataset={rooms}")
+    press("add_step")
+    page.locator(".st-key-find_step input").fill("divided")
+    page.locator(".st-key-find_step input").press("Enter")
+    press("add_ratio")
+    expect(page.locator(".st-key-settings")).to_contain_text("Ratio of two numbers")
+    place = steps(rooms).index("ratio")
+    choose(page, f"step_{place}_ratio_numerator", "price")
+    choose(page, f"step_{place}_ratio_denominator", "nights")
+    expect(page.get_by_text(re.compile(r"2 columns in, .*1 out"))).to_be_visible()
+    expect(page.locator('[data-testid="stDataFrame"] canvas').first).to_be_visible()
+    press(f"open_{place}")
+    built, other = steps(rooms), place + 1
+    press(f"down_{place}")
+    expect(page.locator(f".st-key-step_{place + 1}")).to_contain_text("Ratio of two numbers")
+    assert steps(rooms) == [*built[:place], built[other], "ratio", *built[other + 1 :]]
+    press("undo")
+    expect(page.locator(f".st-key-step_{place}")).to_contain_text("Ratio of two numbers")
+    assert steps(rooms) == built and len(built) == len(usual) + 1
+    page.get_by_role("tab", name="Templates").click()
+    page.get_by_label("Save this recipe as").fill("bookings")
+    press("template_save")
+    expect(page.locator(".st-key-template_0")).to_contain_text("bookings")
+    visit(page, f"{app.url}/features?dataset={copy}&features_tab=Templates")
+    press("template_use_0")
+    expect(page.locator(".st-key-mapping")).to_contain_text("say which stand for the others")
+    press("template_apply")
+    expect(page.get_by_text("undo takes it out again")).to_be_visible()
+    assert store.draft(copy).recipe[place].params == {"numerator": "Room price", "denominator": "Nights"} and steps(copy) == built
+
+
 def test_the_same_file_again_is_the_same_version_and_back_and_a_second_tab_show_what_the_address_says(app, page):
     visit(page, app.url)
     for content, version in ((churn(60), 1), (churn(60), 1), (churn(80), 2)):
