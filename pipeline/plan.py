@@ -128,7 +128,7 @@ class Analysis(Part):
 class RealisedFit(Part):
     """A fit as a run in seconds made it: `stop` is the round at which the clock ended it, `rounds` what a refit was asked for.
 
-    What was measured (`seconds`, `latency`, `cost`) is kept, because the choice of the final models rested on it.
+    What was measured (`seconds`, `latency`, `cost`, `alone`) is kept, because the choice of the final models rested on it.
     """
 
     fold: int
@@ -139,6 +139,7 @@ class RealisedFit(Part):
     seconds: float = 0.0
     latency: float = 0.0
     cost: tuple[float, float] | None = None
+    alone: float | None = None
     message: str = ""
 
 

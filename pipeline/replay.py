@@ -34,7 +34,7 @@ class Replay(ByTime):
     def add(self, fit: Fit) -> Tally:
         """The fit, with what was measured the first time."""
         made = next(m for m in self.plan.replay[fit.number].fits if (m.fold, m.repeat) == (fit.fold, fit.repeat))
-        return super().add(replace(fit, seconds=made.seconds, latency=made.latency, cost=made.cost))
+        return super().add(replace(fit, seconds=made.seconds, latency=made.latency, cost=made.cost, alone=made.alone))
 
     def progress(self) -> tuple[float, float | None]:
         return 1 - len(self._waiting) / max(1, self._all), None
@@ -58,5 +58,5 @@ def realised(schedule: Schedule) -> list[dict[str, Any]]:
 
 def _said(fit: Fit) -> dict[str, Any]:
     said = {"fold": fit.fold, "repeat": fit.repeat, "rounds": fit.target_rounds or None, "stop": fit.stopped, "state": fit.state}
-    said |= {"seconds": fit.seconds, "latency": fit.latency, "cost": fit.cost}
+    said |= {"seconds": fit.seconds, "latency": fit.latency, "cost": fit.cost, "alone": fit.alone}
     return {**said, "message": fit.message}

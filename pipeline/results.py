@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import catalog, evaluate, features
+from pipeline import catalog, evaluate, features, latency
 from pipeline.data.schema import Schema
 from pipeline.errors import TrainingError
+from pipeline.latency import Loaded
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor, blend
-from pipeline.schedule import Schedule, whole_enough
-from pipeline.trials import Fit, Loaded, Tally, TrainingData, Trial, costed_rows, recipe_name
+from pipeline.schedule import Schedule
+from pipeline.trials import Tally, TrainingData, Trial, costed_rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
-MOST_LATENCY = 0.08  # seconds per 1,000 rows of an ensemble: slower models are left out
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def choose(schedule: Schedule, loaded: Loaded) -> tuple[Members, Members]:
     if not found:
         alone = _alone(schedule, best)
         return alone, alone
-    fast = schedule.fast()
+    fast = latency.fast(schedule, loaded)
     among, found = _weighed_again(schedule, folds, among, found)
     single, weighed = _alone(schedule, among[found.single]), _weighed(among, found)
     quick = _alone(schedule, fast) if fast else single
@@ -80,7 +78,8 @@ def _together(schedule: Schedule, loaded: Loaded, among: list[Tally], found: Any
     while True:
         kept, (rows, _) = np.flatnonzero(found.weights), schedule.rows(_shared(among))
         members = Members([among[i] for i in kept], found.weights[kept], rows, found.crossed)
-        quick = [tally for tally, fits in zip(members.tallies, quick_enough(members, schedule, loaded), strict=True) if fits]
+        models = latency.quick_enough(members.tallies, members.weights, schedule, loaded)
+        quick = [tally for tally, fits in zip(members.tallies, models, strict=True) if fits]
         if len(quick) == len(members.tallies):
             return members
         among, found = schedule.blend(_shared(quick), quick)
@@ -110,51 +109,11 @@ def _alone(schedule: Schedule, tally: Tally) -> Members:
     return Members([tally], np.ones(1), rows, tally.oof(schedule.data)[rows])
 
 
-def models_of(tally: Tally) -> list[tuple[Fit, float]]:
-    """The fits whose models can predict for a trial, and how much each counts: its refits first, then its folds."""
-    refits = [(fit, REFIT_COUNTS) for fit in tally.refits if whole_enough(fit)]
-    return refits + [(fit, 1.0) for fit in tally.folds.values()]
-
-
-def quick_enough(members: Members, schedule: Schedule, loaded: Loaded) -> list[list[tuple[Fit, float]]]:
-    """The models of each member that together predict quickly enough: one of each, then more of all in turn, heavy members first.
-
-    A member whose first model is too slow beside the others is left out. Where nothing may rest on measured times, each
-    of several members has its refit, and a single one its folds too.
-    """
-    offered = [models_of(t) for t in members.tallies]
-    if not schedule.timed:
-        return [fits[:1] for fits in offered] if len(offered) > 1 else offered
-    costs = [_cost(fits[0][0], schedule, loaded) for fits in offered]  # the others of a member cost the same, and need not be loaded for it
-    taken: list[list[tuple[Fit, float]]] = [[] for _ in offered]
-    order, spent, recipes = np.argsort(-members.weights, kind="stable"), 0.0, set()
-    for turn in range(max(len(fits) for fits in offered)):
-        for i in order:
-            if turn >= len(offered[i]) or (turn and not taken[i]):
-                continue
-            fit, count = offered[i][turn]
-            name = recipe_name(fit.fold, fit.needs)
-            model, recipe = costs[i]
-            cost = model + (0 if name in recipes else recipe)
-            if spent == 0 or spent + cost <= MOST_LATENCY:
-                taken[i].append((fit, count))
-                recipes.add(name)
-                spent += cost
-    return taken
-
-
-def _cost(fit: Fit, schedule: Schedule, loaded: Loaded) -> tuple[float, float]:
-    """What the model and its recipe cost; what is measured becomes part of the fit, because a choice rests on it."""
-    if fit.cost is None:
-        fit = replace(fit, cost=loaded.cost(fit))
-        schedule.tallies[fit.number].add(fit)
-    return fit.cost
-
-
 def result(name: str, members: Members, schedule: Schedule, loaded: Loaded, schema: Schema) -> Result:
     """Load the models of the members into a predictor; the fast result has one model."""
     data, models, weights = schedule.data, [], []
-    chosen = [models_of(members.tallies[0])[:1]] if name == "fast" else quick_enough(members, schedule, loaded)
+    alone = name == "fast"
+    chosen = [latency.models_of(members.tallies[0])[:1]] if alone else latency.quick_enough(members.tallies, members.weights, schedule, loaded)
     for fits, weight in zip(chosen, members.weights, strict=True):
         total = sum(count for _, count in fits)
         for fit, count in fits:

@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import catalog, executor, explain, features, results
+from pipeline import catalog, executor, explain, features, latency, results
 from pipeline.data import infer
 from pipeline.data.schema import Column, Schema
 from pipeline.data.splits import divide
 from pipeline.device import choose, give_back_memory
 from pipeline.errors import PlanError
 from pipeline.fitting import Fitting, Journal
+from pipeline.latency import Loaded
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.predictor import Predictor
 from pipeline.replay import Replay, realised
 from pipeline.results import Holdout
 from pipeline.schedule import ByTime, ByTrials, Clock, Schedule
-from pipeline.trials import Loaded, TrainingData, Trial, costed_rows
+from pipeline.trials import TrainingData, Trial, costed_rows
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _schedule(
     if plan.search.seconds is None:
         return ByTrials(data, Clock(started, None, should_stop), resources)
     budget = plan.search.seconds
-    reserve = max(min(LEAST_RESERVE, budget / 4), RESERVE * budget) + len(holdout.rows) / 1000 * results.MOST_LATENCY
+    reserve = max(min(LEAST_RESERVE, budget / 4), RESERVE * budget) + len(holdout.rows) / 1000 * latency.MOST_LATENCY
     spent = space.get(ELAPSED) or 0.0
     clock = Clock(started, started + max(0.5, budget - min(reserve, budget / 2) - spent), should_stop, spent)
     return ByTime(data, clock, resources)

@@ -32,7 +32,7 @@ CAP_SHARE = 0.2  # of the time: the longest a racing fit may take
 CAP_SHARE_SLOW = 0.28
 RUNG_ROWS = 600  # informative rows that a configuration is judged on before it is dropped or kept
 CLEARLY = 3.0  # standard errors behind the leader
-MOST_LATENCY_OF_FAST = 0.012  # seconds per 1,000 rows with one thread, the recipe aside
+MOST_LATENCY_OF_QUICK = 0.012  # seconds per 1,000 rows with one thread, the recipe aside
 HEAVY = 0.1  # the weight from which a member is worth a second fold and refit before the others have theirs
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
@@ -154,13 +154,16 @@ class Schedule:
         lacking = {t.number: sum(f not in t.folds for f in self.compared) for t in found}
         return min(found, key=lambda t: (lacking[t.number], self._loss(t, self.compared), t.number), default=None)
 
-    def fast(self) -> Tally | None:
-        """The best trial that answers quickly enough for the fast result; the quickest when none does."""
+    def quick(self) -> list[Tally]:
+        """The trials whose models answer quickly enough for the fast result, best first; the quickest alone where none does."""
         found = self.candidates(self.compared)
         if not self.timed:
-            return found[0] if found else None
-        quick = [t for t in found if t.latency <= MOST_LATENCY_OF_FAST]
-        return quick[0] if quick else min(found, key=lambda t: t.latency, default=None)
+            return found
+        return [t for t in found if t.latency <= MOST_LATENCY_OF_QUICK] or sorted(found, key=lambda t: t.latency)[:1]
+
+    def fast(self) -> Tally | None:
+        """The best of them."""
+        return next(iter(self.quick()), None)
 
     def rows(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The rows that these folds validate, and which fold does (the first, where folds repeat)."""

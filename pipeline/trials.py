@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import balance, catalog, evaluate, features
-from pipeline.device import cores, give_back_memory
+from pipeline.device import give_back_memory
 from pipeline.errors import TrainyardError
 from pipeline.models import Resources
 from pipeline.models.early_stopping import drawn
@@ -35,7 +35,6 @@ TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
 QUICK = 0.03  # seconds per 1,000 rows
 COSTED_ROWS = 4_000  # at most: a holdout of a fifth of a larger table costs no more per row than these
-FIRST_ROWS = 20
 WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
 HOPE_SHARE = 0.3  # of its time that a fit always gets
 HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
@@ -101,6 +100,7 @@ class Fit:
     held_back: float | None = None  # the best score on the rows that early stopping watched, greater is better
     added: int = 0  # rows that the training steps of the recipe have added
     cost: tuple[float, float] | None = None  # seconds per 1,000 rows of the model and of its recipe, of the thread that asks; None: not measured
+    alone: float | None = None  # both together, where no other recipe has been at work before
     stopped: int | None = None  # the round at which the clock ended it
 
 
@@ -444,56 +444,6 @@ class Tally:
         return Trial(self.number, self.family, self.params, score, around, scores, spent, state, self.dropped, oof, self.latency, fits)
 
 
-class Loaded:
-    """The models of finished fits, each read once, and what predicting by them costs."""
-
-    def __init__(self, workspace: Workspace, data: TrainingData) -> None:
-        self._workspace, self._data = workspace, data
-        self._recipes: dict[str, Any] = {}
-        self._models: dict[str, FittedModel] = {}
-        self._batches: dict[str, tuple[Any, float]] = {}
-        self._alike = features.Brief()  # what the recipes make alike costs only the first of them, as in a prediction
-
-    def model(self, fit: Fit) -> FittedModel:
-        """The model of a finished fit. Models of the same fold and needs share one recipe."""
-        if fit.key not in self._models:
-            estimator, present = self._workspace.get(f"model-{fit.key}")
-            if hasattr(estimator, "resources"):
-                estimator.resources = replace(estimator.resources, threads=cores())  # it was fitted beside others; it predicts alone
-            self._models[fit.key] = FittedModel(self.recipe(fit), estimator, present, len(self._data.classes))
-        return self._models[fit.key]
-
-    def cost(self, fit: Fit) -> tuple[float, float]:
-        """Seconds per 1,000 rows of the model, and of its recipe."""
-        name = recipe_name(fit.fold, fit.needs)
-        if name not in self._batches:
-            rows = self._data.table.iloc[np.arange(costed_rows(len(self._data.rows))) % len(self._data.table)]
-            with features.sharing(self._alike):
-                self._batches[name] = _timed(self.recipe(fit).transform, rows)
-        batch, seconds = self._batches[name]
-        spent = _timed(self.model(fit).predict_prepared, batch)[1]
-        per_thousand = 1_000 / batch.shape[0]
-        return spent * per_thousand, seconds * per_thousand
-
-    def recipe(self, fit: Fit) -> Any:
-        """The fitted recipe of a finished fit."""
-        name = recipe_name(fit.fold, fit.needs)
-        if name not in self._recipes:
-            self._recipes[name] = self._workspace.get(name)
-        return self._recipes[name]
-
-
 def costed_rows(n_rows: int) -> int:
     """How many rows a model is timed on: as many as a fifth of the table, for people score tables of the size that they have."""
     return min(max(TIMED_ROWS, n_rows // 5), COSTED_ROWS)
-
-
-def _timed(work: Callable[[Any], Any], rows: Any) -> tuple[Any, float]:
-    """What comes of the rows, and the processor seconds that it took, after a few rows for what has to be loaded first.
-
-    What else the machine does must not decide which models are kept, so it is not the time on the clock, but that of the thread
-    that asks: where others help it does its share, and where they cannot it does all.
-    """
-    work(balance.take(rows, np.arange(FIRST_ROWS)))
-    began = time.thread_time()
-    return work(rows), time.thread_time() - began

@@ -48,7 +48,8 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"errors"},
     "schedule": {"catalog", "plan", "search", "trials", "models", "ensemble", "evaluate", "errors"},
     "fitting": {"catalog", "schedule", "trials", "executor", "workspace", "errors"},
-    "results": {"catalog", "plan", "data", "features", "device", "schedule", "trials", "ensemble", "evaluate", "predictor", "workspace", "errors"},
+    "latency": {"features", "balance", "device", "schedule", "trials", "predictor", "workspace"},
+    "results": {"catalog", "plan", "data", "features", "schedule", "trials", "latency", "evaluate", "predictor", "errors"},
     "executor": {"device", "errors"},
     "ensemble": {"evaluate", "catalog", "errors"},
     "predictor": {"data", "features", "plan", "errors"},
@@ -57,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "fairness": {"evaluate", "catalog", "predictor", "errors"},
     "run": {
         "data", "features", "models", "balance", "search", "trials", "ensemble", "evaluate", "explain", "decide", "fairness", "predictor", "plan",
-        "catalog", "device", "executor", "schedule", "replay", "fitting", "results", "workspace", "errors",
+        "catalog", "device", "executor", "schedule", "replay", "fitting", "latency", "results", "workspace", "errors",
     },
     "store": {"plan", "data", "errors"},
     "export": {"predictor", "store", "plan", "catalog", "data", "errors"},

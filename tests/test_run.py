@@ -10,10 +10,11 @@ import pipeline
 from pipeline.data import infer
 from pipeline.errors import DataError, PlanError, TrainingError, UnknownName
 from pipeline.executor import InlineExecutor
+from pipeline.latency import Loaded
 from pipeline.models import Resources
 from pipeline.plan import Plan
 from pipeline.run import execute
-from pipeline.trials import Loaded, Task, TrainingData, Trial, fit
+from pipeline.trials import Task, TrainingData, Trial, fit
 from pipeline.workspace import Workspace
 from tests.tables import TABLES, customers
 

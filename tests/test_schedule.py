@@ -14,9 +14,9 @@ import pipeline
 from pipeline import catalog, evaluate
 from pipeline.data import infer
 from pipeline.executor import InlineExecutor, LocalExecutor
+from pipeline.latency import models_of
 from pipeline.models import Resources
 from pipeline.plan import Plan
-from pipeline.results import models_of
 from pipeline.schedule import CLEARLY, ByTime, ByTrials, Clock, Schedule, rung, whole_enough
 from pipeline.search import Proposal
 from pipeline.trials import REFIT, Fit, Task, TrainingData
