@@ -92,13 +92,13 @@ class Fitting:
     def _fill(self) -> None:
         while len(self._open) < self._slots and (task := self._next()):
             tally = self.schedule.tallies[task.number]
-            if not tally.fits and len(tally.asked) == 1:
+            if not tally.fits and len(tally.asked) == len(task.batch):
                 title = catalog.get("family", task.family).title
                 self.journal.phase("training", f"Trial {task.number}: {title}")
                 self.journal.say("trial_started", {"number": task.number, "family": task.family, "params": task.params})
             # Not for an accelerator: its driver does not survive a fork.
             imports = catalog.get("family", task.family).facts.imports if task.resources.device == "cpu" else ()
-            future = self.executor.submit(trials.fit, str(self.workspace.path), task, tell=self._told, imports=imports)
+            future = self.executor.submit(trials.fit_batch, str(self.workspace.path), task.batch, tell=self._told, imports=imports)
             self._open[future] = (task, time.monotonic())
 
     def _next(self) -> Task | None:
@@ -117,29 +117,29 @@ class Fitting:
     def _take(self, future: Future, task: Task, began: float) -> None:
         """What came of a task becomes part of its trial, and is told."""
         try:
-            fit = future.result()
+            fits = future.result()
         except (Interrupted, CancelledError):
             self._ended_early(task, began)
             return
         except WorkerDied as error:  # its process died twice: fewer at a time from now on
             self._slots = max(1, self._slots // 2)
-            fit = Fit(task.number, task.family, task.fold, task.key, "failed", round(time.monotonic() - began, 3), message=str(error))
-        self._add(fit, task, began, getattr(future, "slot", 0))
+            fits = _failed(task, began, str(error))
+        self._add(fits, task, began, getattr(future, "slot", 0))
 
     def _ended_early(self, task: Task, began: float) -> None:
         if self.schedule.clock.should_stop() or self.schedule.clock.left() <= 0:
             return
-        seconds = round(time.monotonic() - began, 3)
-        reason = f"ended after {seconds:.0f} s, its share of the time"
-        self._add(Fit(task.number, task.family, task.fold, task.key, "failed", seconds, message=reason, repeat=task.repeat), task, began)
+        self._add(_failed(task, began, f"ended after {time.monotonic() - began:.0f} s, its share of the time"), task, began)
 
-    def _add(self, fit: Fit, task: Task, began: float, slot: int = 0) -> None:
-        tally = self.schedule.add(replace(fit, target_rounds=task.rounds or 0))
-        what = "refit" if fit.fold == REFIT else "fold"
-        told = {"number": fit.number, "family": fit.family, "what": what, "fold": fit.fold + 1, "score": fit.score, "state": fit.state}
-        told |= {"slot": slot, "began": round(began - self.schedule.clock.began, 3), "seconds": fit.seconds, "rounds": fit.rounds, "added": fit.added}
-        self.journal.say("fit", told)
-        self._report(tally, fit)
+    def _add(self, fits: list[Fit], task: Task, began: float, slot: int = 0) -> None:
+        for fit in fits:
+            tally = self.schedule.add(replace(fit, target_rounds=task.rounds or 0))
+            what = "refit" if fit.fold == REFIT else "fold"
+            told = {"number": fit.number, "family": fit.family, "what": what, "fold": fit.fold + 1, "score": fit.score, "state": fit.state}
+            told |= {"slot": slot, "began": round(began - self.schedule.clock.began, 3), "seconds": fit.seconds, "rounds": fit.rounds, "added": fit.added}
+            self.journal.say("fit", told)
+            began += fit.seconds  # fits of a batch share its time
+            self._report(tally, fit)
 
     def _report(self, tally: Tally, fit: Fit) -> None:
         """Tell the trial as it stands, the best so far, and how far the run is."""
@@ -182,3 +182,8 @@ class Fitting:
             self._looked = time.monotonic()
             self.workspace.put("elapsed", self.schedule.clock.spent + self._looked - self.schedule.clock.began)
             self.journal.say("usage", self.executor.usage())
+
+
+def _failed(task: Task, began: float, why: str) -> list[Fit]:
+    seconds = round((time.monotonic() - began) / len(task.batch), 3)
+    return [Fit(t.number, t.family, t.fold, t.key, "failed", seconds, message=why, repeat=t.repeat) for t in task.batch]

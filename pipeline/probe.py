@@ -184,7 +184,7 @@ def look(folder: str, task: Task, seconds: float, *, tell: Callable[[Any], None]
     recipe, made, judged, grown = trials.prepared(workspace, data, task.fold, needs)
     ready = clock()
     rounds = _Rounds(clock, seconds)
-    model, _ = trials.fit_model(entry, task, data, recipe, made, rounds, grown)
+    model = trials.fit_model(entry, task, data, recipe, made, rounds, grown)
     fitted = clock()
     model.predict_prepared(judged)
     over = clock()

@@ -21,11 +21,14 @@ class Replay(ByTime):
     def __init__(self, *args: object, **named: object) -> None:
         super().__init__(*args, **named)
         self._waiting: list[Task] = []
+        self._made: list[dict[tuple[int, int], RealisedFit]] = []
         for number, trial in enumerate(self.plan.replay):
             tally = self.start(Proposal(number, trial.family, trial.params, "replay"))
             tally.dropped = trial.dropped
+            self._made.append({(fit.fold, fit.repeat): fit for fit in trial.fits})
             for made in trial.fits:
-                self._again(tally, made)
+                if (made.fold, made.repeat) not in tally.asked:  # it may have come along with another
+                    self._again(tally, made)
         self._all = len(self._waiting)
 
     def next(self) -> Task | None:
@@ -33,7 +36,7 @@ class Replay(ByTime):
 
     def add(self, fit: Fit) -> Tally:
         """The fit, with what was measured the first time."""
-        made = next(m for m in self.plan.replay[fit.number].fits if (m.fold, m.repeat) == (fit.fold, fit.repeat))
+        made = self._made[fit.number][fit.fold, fit.repeat]
         return super().add(replace(fit, seconds=made.seconds, latency=made.latency, cost=made.cost, alone=made.alone))
 
     def progress(self) -> tuple[float, float | None]:
@@ -45,7 +48,12 @@ class Replay(ByTime):
             tally.add(Fit(number, family, made.fold, "", "failed", made.seconds, message=made.message, repeat=made.repeat))
             return
         task = self.task(tally, made.fold, repeat=made.repeat)
-        self._waiting.append(replace(task, rounds=made.rounds, stop=made.stop, until=None, beat=None))
+        others = [self._as_made(other) for other in task.others if (other.fold, other.repeat) in self._made[tally.number]]
+        self._waiting.append(replace(self._as_made(task), others=tuple(others)))
+
+    def _as_made(self, task: Task) -> Task:
+        made = self._made[task.number][task.fold, task.repeat]
+        return replace(task, rounds=made.rounds, stop=made.stop, until=None, beat=None)
 
 
 def realised(schedule: Schedule) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -105,12 +105,22 @@ class Schedule:
         return search.propose(self.plan, self.past(), len(self.data.rows), count, self.resources.device)
 
     def task(self, tally: Tally, fold: int, seconds: float | None = None, repeat: int = 0) -> Task:
-        """A fit of that trial on a fold, or on all rows with the rounds that its folds have found."""
+        """A fit of that trial on a fold, or on all rows with the rounds that its folds have found.
+
+        On an accelerator some families fit all the folds that trials are ranked on in the time of one: then these come along.
+        """
         entry = catalog.get("family", tally.family)
+        device, folds = device_for(entry, self.resources.device, len(self.data.rows)), [fold]
+        if entry.facts.together and device != "cpu" and fold in self.compared:
+            folds += [other for other in self.compared if other != fold and (other, repeat) not in tally.asked]
+        beside = tuple(sorted(folds)) if len(folds) > 1 else ()
+        made = [replace(self._task(tally, entry, each, device, seconds, repeat), beside=beside) for each in folds]
+        return replace(made[0], others=tuple(made[1:]))
+
+    def _task(self, tally: Tally, entry: catalog.Entry, fold: int, device: str, seconds: float | None, repeat: int) -> Task:
         tally.asked.add((fold, repeat))
         rounds = max(1, round(tally.rounds * REFIT_ROUNDS)) if fold == REFIT and entry.facts.rounds and tally.rounds else None
         seed = (self.plan.seed * 1_009 + fold + 1 + 7_919 * repeat) % 2**31
-        device = device_for(entry, self.resources.device, len(self.data.rows))
         resources = Resources(self.resources.threads, seed, device)
         return Task(tally.number, tally.family, tally.params, fold, resources, rounds, repeat, seconds, self.clock.deadline, self._to_beat(entry, fold))
 
@@ -200,8 +210,9 @@ class ByTrials(Schedule):
             self._waiting = next(self._steps, [])
         if not self._waiting:
             return None
-        self._open += 1
-        return self._waiting.pop(0)
+        task = self._waiting.pop(0)
+        self._open += len(task.batch)
+        return task
 
     def add(self, fit: Fit) -> Tally:
         self._open -= 1
@@ -223,7 +234,7 @@ class ByTrials(Schedule):
             if not new:
                 break
             for fold in folds:
-                yield [self.task(t, fold) for t in new if not t.failed and not self._pruned(t)]
+                yield [self.task(t, fold) for t in new if (fold, 0) not in t.asked and not t.failed and not self._pruned(t)]
         among, blend = self.blend(list(folds))
         if blend:
             chosen = sorted(range(len(among)), key=lambda i: -blend.weights[i])[:MEMBERS]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from pipeline.models.early_stopping import drawn
 from pipeline.models.estimator import Estimator
 from pipeline.plan import Plan
 from pipeline.predictor import FittedModel
+from pipeline.rounds import Rounds
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -31,21 +32,18 @@ if TYPE_CHECKING:
 
 REFIT = -1  # the "fold" whose training rows are all rows
 REFIT_ROUNDS = 1.1  # times the rounds that early stopping found on part of the rows
-TELL_SECONDS = 0.5
 TIMED_ROWS = 1_000
 QUICK = 0.03  # seconds per 1,000 rows
 COSTED_ROWS = 4_000  # at most: a holdout of a fifth of a larger table costs no more per row than these
 WHOLE_ENOUGH = 0.8  # of the rounds that it should have: what the clock cut earlier would spoil the others, and is not used
-HOPE_SHARE = 0.3  # of its time that a fit always gets
-HOPE_MARGIN = 0.015  # of the score: a model a little behind may still help an ensemble
 
 
 @dataclass(frozen=True)
 class Task:
     """One fit to do: `fold` is a number, or REFIT for all rows. `seconds`, from when the features are there, is when to stop growing and keep the best round.
 
-    `rounds` sets how many rounds an iterative family takes, without early stopping. Equal tasks give equal fits, unless
-    the clock cut them short.
+    `rounds` sets how many rounds an iterative family takes, without early stopping. `others` are tasks of the same configuration
+    that are fitted as one batch with it, and `beside` the folds of the batch. Equal tasks give equal fits, unless the clock cut them short.
     """
 
     number: int
@@ -59,6 +57,12 @@ class Task:
     until: float | None = None  # monotonic time: the end of the run's time
     beat: float | None = None  # the best that another booster reached on the same held-back rows
     stop: int | None = None  # the round after which a replayed fit ends, because the clock ended it there
+    beside: tuple[int, ...] = ()
+    others: tuple[Task, ...] = ()
+
+    @property
+    def batch(self) -> tuple[Task, ...]:
+        return (self, *self.others)
 
     @property
     def recipe(self) -> str:
@@ -70,6 +74,7 @@ class Task:
         """The content of the fit: the same whatever trial asks for it, and however long it may take."""
         said = [self.family, self.params, self.fold, self.rounds, self.repeat, self.resources.seed, self.resources.device]
         said += [self.stop] if self.stop else []
+        said += [["beside", *self.beside]] if self.beside else []  # what networks draw at random depends on the batch
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -179,56 +184,97 @@ def fit(path: str, task: Task, *, tell: Callable[[Any], None]) -> Fit:
 
     `tell` gets {"number", "fold", "iteration", "score"} at most twice a second. Runs in a process of the executor.
     """
+    return fit_batch(path, (task,), tell=tell)[0]
+
+
+def fit_batch(path: str, tasks: Sequence[Task], *, tell: Callable[[Any], None]) -> list[Fit]:
+    """The same for tasks of one configuration, all at once where there are several. They are kept together or not at all."""
     workspace = Workspace(path)
-    done = workspace.get(f"fit-{task.key}")
-    if done is not None:
-        return replace(done, number=task.number)
+    done = [workspace.get(f"fit-{task.key}") for task in tasks]
+    if all(one is not None for one in done):
+        return [replace(one, number=task.number) for one, task in zip(done, tasks, strict=True)]
     started = time.monotonic()
     try:
-        made = _fit(workspace, _loaded(path), task, started, tell)
+        made = _fitted(workspace, _loaded(path), tasks, started, tell)
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # any library may raise anything on odd data: one family that fails must not end the run
         reason = str(error) if isinstance(error, TrainyardError) else f"{type(error).__name__}: {error}"
-        seconds = round(time.monotonic() - started, 3)
-        made = Fit(task.number, task.family, task.fold, task.key, "failed", seconds, message=reason[:500], repeat=task.repeat)
-    workspace.put(f"fit-{task.key}", made)
+        seconds = round((time.monotonic() - started) / len(tasks), 3)
+        made = [Fit(t.number, t.family, t.fold, t.key, "failed", seconds, message=reason[:500], repeat=t.repeat) for t in tasks]
+    for one in made:
+        workspace.put(f"fit-{one.key}", one)
     give_back_memory()
     return made
 
 
-def _fit(workspace: Workspace, data: TrainingData, task: Task, started: float, tell: Callable[[Any], None]) -> Fit:
-    entry = catalog.get("family", task.family)
-    needs = features.Needs.of(entry.facts, task.params)
-    recipe, made, valid_made, grown = prepared(workspace, data, task.fold, needs)
-    rounds = _Rounds(task, tell)
-    owner = workspace.get("owner")
-    content = owner and (owner, recipe_name(task.fold, needs))
-    model, balanced = fit_model(entry, task, data, recipe, made, rounds, grown, content)
-    _, valid = data.part(task.fold)
-    predicted, score, latency = None, None, 0.0
+def _fitted(workspace: Workspace, data: TrainingData, tasks: Sequence[Task], started: float, tell: Callable[[Any], None]) -> list[Fit]:
+    entry, owner = catalog.get("family", tasks[0].family), workspace.get("owner")
+    needs = features.Needs.of(entry.facts, tasks[0].params)
+    parts = [prepared(workspace, data, task.fold, needs) for task in tasks]
+    rounds = [_rounds(task, tell) for task in tasks]
+    jobs = [_job(entry, task, data, recipe, made, grown) for task, (recipe, made, _, grown) in zip(tasks, parts, strict=True)]
+    if len(jobs) == 1:
+        _learn(jobs[0], rounds[0], owner and (owner, recipe_name(tasks[0].fold, needs)))
+    else:
+        _learn_together(entry, jobs, rounds)
+    spent = (time.monotonic() - started) / len(tasks)
+    return [_judged(workspace, data, *each, spent) for each in zip(tasks, jobs, rounds, parts, strict=True)]
+
+
+def _rounds(task: Task, tell: Callable[[Any], None]) -> Rounds:
+    def said(iteration: int, score: float | None) -> None:
+        tell({"number": task.number, "fold": task.fold + 1, "iteration": iteration, "score": score})
+
+    return Rounds(said, task.seconds, task.until, task.beat, task.stop)
+
+
+def _judged(workspace: Workspace, data: TrainingData, task: Task, job: _Job, rounds: Rounds, part: tuple, spent: float) -> Fit:
+    """The fit of a job that is done, with what its model says of the rows that it has not seen; the model is written."""
+    (_, _, valid_made, grown), (_, valid), began = part, data.part(task.fold), time.monotonic()
+    model, predicted, score, latency = job.model(len(data.classes)), None, None, 0.0
     if len(valid):
         predicted = model.predict_prepared(valid_made)
         latency = _per_thousand(model.predict_prepared, valid_made, costed_rows(len(data.rows)))
         score = evaluate.score(data.plan.metric, data.y[valid], predicted)
         predicted = predicted.astype(np.float32)
     workspace.put(f"model-{task.key}", (model.estimator, model.present))
-    state, seconds = "cut" if rounds.cut else "complete", round(time.monotonic() - started, 4)
+    state, seconds = "cut" if rounds.cut else "complete", round(spent + time.monotonic() - began, 4)
     degraded = getattr(model.estimator, "degraded_", None) or ""
     best = int(getattr(model.estimator, "best_round_", 0) or 0)
-    same = {"needs": needs, "repeat": task.repeat, "balanced": balanced, "degraded": degraded}
+    needs = features.Needs.of(catalog.get("family", task.family).facts, task.params)
+    same = {"needs": needs, "repeat": task.repeat, "balanced": job.balanced, "degraded": degraded}
     same |= {"added": grown.added if grown else 0, "held_back": rounds.best, "stopped": rounds.stopped}
     return Fit(task.number, task.family, task.fold, task.key, state, seconds, score, best, predicted, latency, **same)
 
 
-def fit_model(
-    entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable, grown: features.Grown | None = None,
-    content: Hashable = None,
-) -> tuple[FittedModel, dict[str, Any] | None]:  # fmt: skip
-    """Fit one configuration on the prepared training rows of one fold; also the rows per class before and after balancing.
+@dataclass(frozen=True)
+class _Job:
+    """An unfitted estimator and the prepared rows that it is to learn from."""
 
-    `grown` says which of the rows were added, and of which rows these were made; `content` names the rows of the fold as prepared.
-    """
+    entry: catalog.Entry
+    recipe: Any
+    estimator: Any
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None
+    origin: np.ndarray | None
+    present: np.ndarray | None
+    balanced: dict[str, Any] | None
+    added: bool  # some of the rows were made, by the recipe or by balancing
+
+    def model(self, n_classes: int) -> FittedModel:
+        return FittedModel(self.recipe, self.estimator, self.present, n_classes)
+
+
+def fit_model(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, on_round: Callable, grown: features.Grown | None) -> FittedModel:
+    """Fit one configuration on the prepared training rows of one fold. `grown` says which of the rows were added, and of which rows these were made."""
+    job = _job(entry, task, data, recipe, made, grown)
+    _learn(job, on_round)
+    return job.model(len(data.classes))
+
+
+def _job(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, grown: features.Grown | None) -> _Job:
     made, y, weight, origin, counts = _balanced(entry, task, data, recipe, made, grown)
     present, params = None, dict(task.params)
     if data.classes:
@@ -238,10 +284,25 @@ def fit_model(
     if task.rounds and entry.facts.rounds:
         params |= {"early_stopping": False, entry.facts.rounds: _within(entry, task.rounds)}
     estimator = entry.make(data.plan.task, params, task.resources)
-    weighted = {} if weight is None else {"sample_weight": weight}  # a family that knows no weights need not name them
-    ours = {"origin": origin, "content": content if grown is None and counts is None else None} if isinstance(estimator, Estimator) else {}
-    estimator.fit(made, y, **weighted, **ours, **({"on_round": on_round} if entry.facts.iterative else {}))
-    return FittedModel(recipe, estimator, present, len(data.classes)), counts
+    return _Job(entry, recipe, estimator, made, y, weight, origin, present, counts, grown is not None or counts is not None)
+
+
+def _learn(job: _Job, on_round: Callable, content: Hashable = None) -> None:
+    """Fit the estimator; `content` names the rows of the fold as prepared."""
+    weighted = {} if job.weight is None else {"sample_weight": job.weight}  # a family that knows no weights need not name them
+    ours = {"origin": job.origin, "content": None if job.added else content} if isinstance(job.estimator, Estimator) else {}
+    job.estimator.fit(job.X, job.y, **weighted, **ours, **({"on_round": on_round} if job.entry.facts.iterative else {}))
+
+
+def _learn_together(entry: catalog.Entry, jobs: Sequence[_Job], rounds: Sequence[Callable]) -> None:
+    """Fit the estimators as one batch; where a fold has a single class, there is nothing for a batch to learn."""
+    own = [(job, on_round) for job, on_round in zip(jobs, rounds, strict=True) if job.entry is entry]
+    for job, on_round in zip(jobs, rounds, strict=True):
+        if job.entry is not entry:
+            _learn(job, on_round)
+    if own:
+        tables = [(job.X, job.y, job.weight) for job, _ in own]
+        entry.facts.together([job.estimator for job, _ in own], tables, [on_round for _, on_round in own], [job.origin for job, _ in own])
 
 
 def _balanced(entry: catalog.Entry, task: Task, data: TrainingData, recipe: Any, made: Any, grown: features.Grown | None) -> tuple:
@@ -328,50 +389,6 @@ def _per_thousand(work: Callable[[Any], Any], rows: Any, count: int) -> float:
         if found > QUICK:
             break
     return found
-
-
-class _Rounds:
-    """What a family calls after each round: tells the run now and then, and says when to stop.
-
-    A fit ends at its deadline, or when even the pace of its best half does not bring it near what another booster has
-    reached on the same held-back rows; the best round is kept either way.
-    """
-
-    def __init__(self, task: Task, tell: Callable[[Any], None]) -> None:
-        self._task, self._tell, self._told, self.cut = task, tell, time.monotonic(), False
-        self._deadline = None if task.seconds is None else min(self._told + task.seconds, task.until or float("inf"))
-        self._began: float | None = None
-        self._course: list[tuple[float, float]] = []  # (seconds since the first round, best score so far)
-        self.best: float | None = None
-        self.stopped: int | None = None
-
-    def __call__(self, iteration: int, score: float | None) -> bool:
-        now = time.monotonic()
-        self._began = self._began or now
-        if score is not None and np.isfinite(score) and (self.best is None or score > self.best):
-            self.best = score
-        if now - self._told >= TELL_SECONDS:
-            self._told = now
-            self._tell({"number": self._task.number, "fold": self._task.fold + 1, "iteration": iteration, "score": score})
-            if self.best is not None:
-                self._course.append((now - self._began, self.best))
-        if not self.cut and self._over(iteration, now):
-            self.cut, self.stopped = True, iteration
-        return self.cut
-
-    def _over(self, iteration: int, now: float) -> bool:
-        if self._task.stop is not None:
-            return iteration >= self._task.stop
-        return self._deadline is not None and (now >= self._deadline or self._hopeless(now))
-
-    def _hopeless(self, now: float) -> bool:
-        """Whether going on at the pace of the second half of its time so far leaves it clearly behind at the deadline."""
-        if self._task.beat is None or len(self._course) < 4 or now - self._began < HOPE_SHARE * (self._deadline - self._began):
-            return False
-        spent, best = self._course[-1]
-        middle = next(score for seconds, score in self._course if seconds >= spent / 2)
-        hoped = best + (best - middle) * (self._deadline - now) / max(spent / 2, 1e-9)
-        return hoped < self._task.beat - HOPE_MARGIN * abs(self._task.beat)
 
 
 @dataclass

@@ -11,15 +11,18 @@ import pandas as pd
 import pytest
 
 import pipeline
-from pipeline import catalog, evaluate
+from pipeline import catalog, evaluate, models
 from pipeline.data import infer
 from pipeline.executor import InlineExecutor, LocalExecutor
+from pipeline.fitting import Fitting, Journal
 from pipeline.latency import models_of
-from pipeline.models import Resources
+from pipeline.models import Resources, network
 from pipeline.plan import Plan
+from pipeline.replay import Replay, realised
 from pipeline.schedule import CLEARLY, ByTime, ByTrials, Clock, Schedule, rung, whole_enough
 from pipeline.search import Proposal
 from pipeline.trials import REFIT, Fit, Task, TrainingData
+from pipeline.workspace import Workspace
 from tests.tables import customers
 
 ROWS, FOLDS = 2_000, 5
@@ -282,3 +285,56 @@ def test_a_replay_makes_the_listed_fits_with_the_rounds_at_which_they_were_ended
     ]
     (booster,) = [fit for fit in outcome.trials[1].fits if fit.fold == 1]
     assert (booster.rounds <= 7, booster.latency) == (True, 0.5) and outcome.trials[2].state == "dropped"
+
+
+# --- several folds at once -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stacked():
+    """A network that an accelerator is said to train, on the CPU: what is scheduled does not depend on where it runs."""
+    params = catalog.get("family", "mlp").params
+
+    @models.family(
+        "stacked", title="Stacked", help="For this test.", params=params, order=5, categories="onehot", scaled=True, missing=False, sparse=False,
+        speed="fast", iterative=True, rounds="epochs", device="any", together=network.fit_many,
+    )  # fmt: skip
+    def make(task: str, params: dict, resources: Resources) -> network.Network:
+        return network.Network(task, params, replace(resources, device="cpu"))
+
+    yield {"family": "stacked", "params": {"dropout": 0.0, "epochs": 3}}
+    catalog.unregister("family", "stacked")
+
+
+def test_folds_that_are_fitted_as_one_batch_end_like_those_fitted_one_by_one_and_are_not_fitted_again(data, stacked, tmp_path) -> None:
+    plan = data.plan.change(families=[stacked], search={"strategy": "random", "trials": 2})
+    given, runs, batches = replace(data, plan=plan), {}, []
+    for device in ("cpu", "cuda", "cuda"):
+        space = Workspace(tmp_path / device)
+        given.save(space)
+        schedule = ByTrials(given, Clock(time.monotonic(), None, lambda: False), Resources(device=device))
+        before = set(space.path.glob("model-*"))
+        Fitting(schedule, space, InlineExecutor(), Journal(lambda kind, payload: None)).run()
+        batches.append(len(set(space.path.glob("model-*")) - before))
+        runs[device] = schedule
+    one_by_one, at_once = runs["cpu"].tallies, runs["cuda"].tallies
+    assert batches[0] == batches[1] > 2 * FOLDS and batches[2] == 0, "what a batch has finished is there for the next run"
+    assert {fit.state for tally in at_once for fit in tally.fits.values()} == {"complete"}
+    for one, other in zip(one_by_one, at_once, strict=True):
+        assert one.params == other.params and sorted(one.folds) == sorted(other.folds) == list(range(FOLDS))
+        np.testing.assert_allclose(other.oof(given), one.oof(given), atol=2e-3)
+
+
+def test_a_replay_fits_in_the_batches_in_which_a_run_has_fitted(data, stacked) -> None:
+    clock = Clock(time.monotonic(), time.monotonic() + LONG, lambda: False)
+    given = replace(data, plan=data.plan.change(families=[stacked], search={"strategy": "random", "seconds": LONG}))
+    schedule = ByTime(given, clock, Resources(device="cuda"))
+    done = []
+    while len(done) < 6 and (task := schedule.next()):
+        done.append(task)
+        for each in task.batch:
+            schedule.add(made_up(schedule, each, 1.0))
+    assert max(len(task.batch) for task in done) == len(schedule.compared)
+    replay = Replay(replace(given, plan=given.plan.replaying(realised(schedule))), clock, Resources(device="cuda"))
+    again = list(iter(replay.next, None))
+    assert {tuple(each.key for each in task.batch) for task in again} == {tuple(each.key for each in task.batch) for task in done}

@@ -62,6 +62,7 @@ class FamilyFacts:
     parameter that says how many rounds; such a family also has `early_stopping` and sets `best_round_`: a refit on all
     rows sets both. `portfolio` are its strong configurations; without one the defaults take its first turn. `weights`:
     honours sample weights; the others count all rows alike. `imports` are heavy modules that only its fits import.
+    `together(estimators, tables, on_rounds, origins)` fits several as one batch, in about the time of one on an accelerator.
     """
 
     categories: Categories
@@ -80,6 +81,7 @@ class FamilyFacts:
     weights: bool = True
     imports: tuple[str, ...] = ()
     wide: bool = True
+    together: Callable[..., Any] | None = None
 
 
 def family(

@@ -29,7 +29,7 @@ PORTFOLIO = (
     help="Layers of units trained by gradient descent. Errs differently from trees, which helps an ensemble; slow on a CPU, "
     "quick on a GPU.",
     params=PARAMS, order=60, categories="onehot", scaled=True, missing=False, sparse=True, wide=False, speed="slow", iterative=True,
-    device="any", default=False, supports=network.supports, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
+    device="any", default=False, supports=network.supports, together=network.fit_many, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("torch", "The family Neural network")

@@ -121,11 +121,15 @@ class Network(Estimator):
         return np.concatenate([embedded.reshape(len(X), -1), others], axis=1)
 
 
-def fit_many(models: Sequence[Network], tables: Sequence[tuple], on_rounds: Sequence[OnRound | None] | None = None) -> Sequence[Network]:
+def fit_many(
+    models: Sequence[Network], tables: Sequence[tuple], on_rounds: Sequence[OnRound | None] | None = None,
+    origins: Sequence[np.ndarray | None] | None = None,
+) -> Sequence[Network]:  # fmt: skip
     """Fit several networks as one batched job: on a GPU, folds x configurations in about the time of one.
 
     `tables` has (X, y) or (X, y, weights) for each model; models that share an X should be given the same array. Each
     learns what it would learn alone, up to rounding (dropout draws other units). They use the resources of the first.
+    `on_rounds` and `origins` are as for a fit, one for each.
     """
     from pipeline.models.nets import training
 
@@ -134,10 +138,13 @@ def fit_many(models: Sequence[Network], tables: Sequence[tuple], on_rounds: Sequ
         for i, (model, table) in enumerate(zip(models, tables, strict=True)):
             X, y, weight = (*table, None)[:3]
             target = model._begin(X, y)
+            model._origin = origins[i] if origins else None
             if not model._single():
                 jobs[i] = model._job(X, target, model._weight(weight, len(target)), on_rounds[i] if on_rounds else None)
         for (i, job), trained in zip(jobs.items(), training.fit_many(list(jobs.values()), models[0].resources), strict=True):
             models[i]._keep(job, trained)
+    for model in models:
+        model._origin = None
     return models
 
 

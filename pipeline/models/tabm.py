@@ -36,7 +36,7 @@ PORTFOLIO = (
     help="An ensemble of neural networks that share most of their weights, with learned steps for numbers. Often the best "
     "single model on small tables; slow on a CPU beyond about 15,000 rows.",
     params=PARAMS, order=55, categories="onehot", scaled=True, missing=False, sparse=True, wide=False, speed="slow", iterative=True,
-    device="any", supports=network.supports, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
+    device="any", supports=network.supports, together=network.fit_many, imports=("torch",), rounds="epochs", portfolio=PORTFOLIO,
 )  # fmt: skip
 def make(task: str, params: dict[str, Any], resources: Resources) -> Estimator:
     require("torch", "The family TabM")
