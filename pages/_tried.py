@@ -1,4 +1,4 @@
-"""The recipe, carried out on a sample: what goes in and comes out, of the whole and of one step, and how long each takes."""
+"""The recipe, carried out on some rows: what goes in and comes out, of the whole and of one step, and how long each takes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,13 @@ def _laid(_dataset: Dataset, _plan: Plan, dataset_id: str, plan: str) -> Laid:
 
 @st.cache_resource(show_spinner="Trying the recipe …", max_entries=16)
 def _carried_out(_dataset: Dataset, _plan: Plan, home: str | None, dataset_id: str, plan: str, family: str | None) -> Trace:
-    return trace(_plan, _ui.seen(_dataset).head, family)
+    return trace(_plan, _ui.seen(_dataset).head if follows(_plan) else _ui.seen(_dataset).spread, family)
+
+
+def follows(plan: Plan) -> bool:
+    """Whether a step looks at the rows before a row: then it is tried on the first rows, which follow each other, and else on rows from everywhere."""
+    past = {step.name for step in entries("step") if step.facts.past}
+    return any(spec.step in past for spec in plan.steps)
 
 
 def number(plan: Plan, place: int) -> int:
@@ -121,10 +127,12 @@ def before_and_after(made: Tried, place: int | None) -> None:
     elif place is not None and not made.plan.recipe[place].enabled:
         st.caption("This step is switched off: it does nothing.")
     else:
-        _both_ends(made.trace if place is None else made.trace.acts[number(made.plan, place)], made.trace, which, place)
+        _both_ends(made.trace if place is None else made.trace.acts[number(made.plan, place)], made, which, place)
 
 
-def _both_ends(shown: Act | Trace, made: Trace, which: str, place: int | None) -> None:
+def _both_ends(shown: Act | Trace, tried: Tried, which: str, place: int | None) -> None:
+    made = tried.trace
+    fitted_on = f"the first {made.rows:,} rows" if follows(tried.plan) else f"{made.rows:,} rows from all over the table"
     about = "about " if made.reckoned else ""
     rows = getattr(shown, "rows_added", 0)
     if rows:
@@ -133,12 +141,12 @@ def _both_ends(shown: Act | Trace, made: Trace, which: str, place: int | None) -
         st.markdown(f"**{shown.columns_in:,}** columns in, {about}**{shown.columns_out:,}** out, fitted inside each fold")
     table, total = (shown.before, shown.columns_in) if which == "Before" else (shown.after, shown.columns_out)
     if table.shape[1] == 0:
-        st.caption("No column takes part in it." if which == "Before" else "No column is left.")
+        st.caption("No column is left." if which == "After" and shown.columns_in else "No column takes part in it.")
         return
     alt = f"The first rows {which.lower()} {'the recipe' if place is None else 'this step'}"
     st.dataframe(table, key=f"rows_{which}_{place}", column_config=_ui.days(table), height=_ui.height(len(table), SHOWN_ROWS), alt=alt)
     most = f" The first {table.shape[1]:,} of {total:,} columns are shown." if table.shape[1] < total else ""
-    st.caption(f"Fitted on the first {made.rows:,} rows, for show only.{most}")
+    st.caption(f"Fitted on {fitted_on}, for show only.{most}")
 
 
 def _families(plan: Plan) -> dict[str, str]:

@@ -412,9 +412,10 @@ FILE_TYPES = [
 
 @dataclass(frozen=True)
 class Seen:
-    """What pages draw of a table without reading it: its first rows, the facts of each column, its size in memory, its portrait."""
+    """What pages draw of a table without reading it: its first rows, rows from all over it, facts of each column, its size in memory, its portrait."""
 
     head: pd.DataFrame
+    spread: pd.DataFrame
     facts: list[dict[str, Any]]
     memory: int  # bytes
     missing: float  # share of all cells
@@ -435,7 +436,9 @@ def _seen(_found: Dataset, home: str | None, dataset_id: str, target: str | None
     cells = max(1, _found.rows * _found.columns)
     missing = sum(fact["missing"] for fact in portrait.columns) / cells
     memory = sample.memory_usage(deep=True).sum() * _found.rows / max(1, len(sample))
-    return Seen(_found.head(), portrait.columns, int(memory), missing, portrait)
+    head = _found.head()
+    spread = sample.iloc[:: max(1, len(sample) // max(1, len(head)))].head(len(head))
+    return Seen(head, spread, portrait.columns, int(memory), missing, portrait)
 
 
 def rows_at(found: Dataset, positions: Iterable[int]) -> pd.DataFrame:

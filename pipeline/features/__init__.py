@@ -58,7 +58,7 @@ class StepFacts:
     `drops` is what happens to the columns that it is given ("chosen") or to all others ("others"). `names(params)` are
     the columns that a derive step adds, with their kinds, and `wants(params)` the columns it reads, where its "column"
     parameters do not say it, which `renames(params, names)` puts others in the place of. `selects` says that a matrix
-    step chooses columns.
+    step chooses columns, `past` that what is made of a row depends on earlier rows of the table that it is in.
     """
 
     kinds: tuple[Kind, ...] = ()
@@ -68,6 +68,7 @@ class StepFacts:
     keeps: bool = True
     drops: Literal["", "chosen", "others"] = ""
     selects: bool = False
+    past: bool = False
     names: Callable[[dict], dict[str, Kind]] | None = None
     wants: Callable[[dict], Wanted] | None = None
     renames: Callable[[dict, Mapping[str, str | None]], dict] | None = None

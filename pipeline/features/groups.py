@@ -58,6 +58,7 @@ SEES = (
     title="Earlier values",
     help="The value that a number had one or more rows earlier in time. " + SEES,
     phase="derive",
+    past=True,
     order=16,
     params=(*PAST, Param("steps", "int", 1, "How many", "1: the row before; 3: the three rows before, a column each.", 1, 30, unit="rows", tune=False)),
     names=lambda params: {f"{value}, {k} earlier": "numeric" for value in params["values"] for k in range(1, params["steps"] + 1)},
@@ -73,6 +74,7 @@ def lag(params: dict[str, Any], needs: Needs) -> Any:
     title="Rolling window",
     help="A statistic of the rows just before, by their number or within some days. " + SEES,
     phase="derive",
+    past=True,
     order=16,
     params=(
         *PAST,

@@ -66,7 +66,7 @@ def clusters(params: dict[str, Any], needs: Needs) -> Any:
 
 @step(
     "select_distinct",
-    title="Drop columns that say nothing new",
+    title="Drop needless columns",
     help="Drops columns that are (nearly) the same in every training row, and exact copies of another column. A matrix of very many "
     "columns that are mostly 0, such as words, stays as it is.",
     phase="matrix",

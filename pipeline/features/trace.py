@@ -57,16 +57,17 @@ class Trace:
 
 
 def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int = 20) -> Trace:
-    """What the recipe makes of the first rows, step by step, for a family, or for any that takes plain numbers on one scale.
+    """What the recipe makes of some rows, step by step, for a family, or for any that takes plain numbers on one scale.
 
-    Raises PlanError with all problems of the recipe.
+    The rows are evenly spread; where a step looks at earlier rows, they are the first ones. Raises PlanError with all problems of the recipe.
     """
     laid = flow(plan)
     if laid.problems:
         raise PlanError(" ".join(message for message, _ in laid.problems), laid.problems[0][1], laid.problems)
     matrix = [catalog.get("step", spec.step).facts for spec in laid.matrix]
     most = ROWS_TO_SELECT if any(facts.selects and not facts.default for facts in matrix) else MOST_ROWS
-    walk = _Walk(plan, laid, *_labelled(plan, table.head(most)), _needs(family), show)
+    every = max(1, len(table) // most) if not any(catalog.get("step", spec.step).facts.past for spec in plan.steps) else 1
+    walk = _Walk(plan, laid, *_labelled(plan, table.iloc[::every].head(most)), _needs(family), show)
     given, acts = walk.shown(), {}
     for number in sorted(range(len(plan.steps)), key=lambda number: _turn(plan.steps[number])):
         acts[number] = walk.step(plan.steps[number])

@@ -32,7 +32,6 @@ BASE = ["boolean", "date_parts", "impute", "scale", "encode", "tfidf"]
 OWN = {"formula": {"formula": "a / b + where(city == 'Oslo', `to go`, isnull(seen))"}}
 CHOSEN = {"drop": ["a"], "keep": ["a", "city"]}
 STEPS = catalog.entries("step")
-PAST = ("lag", "rolling")  # what these make of a row depends, by their word, on the earlier rows of the table that is scored
 SLOW = {"select_boruta": {"rounds": 10}, "select_permutation": {"repeats": 2}, "noise": {"copies": 0.5}}
 
 
@@ -143,7 +142,7 @@ def test_rows_keep_their_order_a_pickle_and_a_second_fit_give_the_same(entry: En
     assert made.shape == (ROWS, len(features.names_out(recipe))) and np.isfinite(made).all()
     for same in (values(recipe.transform(TYPED.iloc[::-1]))[::-1], values(fitted(entry, TYPED, Y).transform(TYPED))):
         np.testing.assert_allclose(same, made, atol=1e-6)
-    if entry.name not in PAST:
+    if not entry.facts.past:
         np.testing.assert_allclose(values(recipe.transform(TYPED.iloc[5:8])), made[5:8], atol=1e-6, err_msg="a row depends on its company")
     np.testing.assert_array_equal(values(pickle.loads(pickle.dumps(recipe)).transform(TYPED)), made)
 
