@@ -52,7 +52,7 @@ def _none(found: dict[str, Any]) -> str:
     if found["proposed"] < found.get("possible", 0):
         return (
             f"The time was over after {found['proposed']:,} of {found['possible']:,} candidates, and none of these explains what the model does "
-            f"not: measuring the draft itself took most of {_ui.duration(found['seconds'])}. Ask again with more time, or for a draft with fewer columns."
+            f"not: measuring the draft itself took most of the {_ui.duration(found['seconds'])}. Ask again with more time, or for a draft with fewer columns."
         )
     return f"Of {found['proposed']:,} candidates none explains anything that the model does not explain already: the columns are enough as they are."
 

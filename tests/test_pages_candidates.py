@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pages import _candidates
 from pipeline import Plan, Store
 from pipeline.worker.training import perform
 from tests.screens import ROOT, opened
@@ -33,3 +34,12 @@ def test_a_candidate_is_found_by_a_run_and_accepted_by_a_click(tmp_path, monkeyp
     assert not at.exception and at.button(key="accept_0").disabled
     at.button(key="undo").click().run()
     assert store.draft(dataset.id) == plan and not at.button(key="accept_0").disabled
+
+
+def test_what_the_time_did_not_suffice_for_is_said_and_what_cannot_be_proposed_is_not_blamed_on_it() -> None:
+    found = {"possible": 0, "proposed": 0, "chosen": 0, "candidates": [], "seconds": 75.0}
+    assert "two numbers, two dates" in _candidates._none(found) and "time" not in _candidates._none(found)
+    assert "after 3 of 40" in _candidates._none(found | {"possible": 40, "proposed": 3}) and "1 min 15 s" in _candidates._none(found | {"possible": 40, "proposed": 3})
+    assert "columns are enough" in _candidates._none(found | {"possible": 40, "proposed": 40})
+    assert _candidates._cut(found | {"possible": 40, "proposed": 40, "chosen": 1, "candidates": [{}]}) == ""
+    assert "9 of 40 candidates were looked at and 1 of the best 5" in _candidates._cut(found | {"possible": 40, "proposed": 9, "chosen": 5, "candidates": [{}]})

@@ -153,6 +153,8 @@ class Limited(Numeric):
     tables, linear model: better than no limit on three, the same on two; quartiles in place of the deviation were worse on one.
     """
 
+    middle_: np.ndarray | float = 0.0  # of recipes that were kept before there was one
+
     def __init__(self, limit: float = 3.0) -> None:
         self.limit = limit
 

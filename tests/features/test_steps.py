@@ -115,6 +115,14 @@ def test_scales_have_the_spread_that_they_promise() -> None:
     assert make("scale", TREES, method="power") is None
 
 
+def test_a_scale_keeps_zeros_where_they_are_common_and_moves_nothing_else() -> None:
+    counts = numbers(a=[0] * 50 + [*range(1, 51)], b=range(100))
+    made = make("scale").fit(counts).transform(counts)
+    scaled = (counts["a"] - counts["a"].mean()) / counts["a"].std(ddof=0)
+    assert (made[:50, 0] == 0).all() and made[:, 1].mean() == pytest.approx(0, abs=1e-9)
+    assert np.ptp(made[:, 0] - scaled / np.sqrt(1 + (scaled / 3) ** 2)) == pytest.approx(0, abs=1e-9)
+
+
 def test_numbers_are_clipped_logged_rounded_and_binned() -> None:
     train = numbers(a=[*range(1, 101), 10_000])
     assert make("clip", method="iqr", reach=1.0).fit(train).transform(train)[-1, 0] == 76 + 50
