@@ -185,7 +185,7 @@ def _resume(run_id: str) -> None:
 
 def replay(run: Run) -> None:
     """A run in seconds that is done can be made again, exactly: a button that starts that and opens it."""
-    if run.state == "done" and not run.analysis and not run.plan.search.reproducible and not run.plan.replay:
+    if run.state == "done" and not run.analysis and run.plan.search.seconds is not None and not run.plan.replay:
         what = "Makes the very trials of this run again, each ended where the clock ended it: the same models, on this kind of machine."
         if st.button("Replay exactly", key="replay", icon=":material/replay:", help=what):
             with _ui.shown():

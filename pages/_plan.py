@@ -11,6 +11,7 @@ from pipeline import ensure_worker, entry
 
 if TYPE_CHECKING:
     from pipeline import Plan
+    from pipeline.plan import Search
 
 # name -> (seconds, what it is good for)
 PRESETS = {
@@ -53,19 +54,17 @@ def in_words(plan: Plan, rows: int) -> str:
     count = f"{len(families)} {'family' if len(families) == 1 else 'families'} × {_split.in_words(plan, rows)}"
     by = f"judged by {_ui.md(entry('metric', plan.metric).title)}"
     if plan.search.trials is not None:
-        return f"**{count}**, {by}. {plan.search.trials} trials: exactly reproducible; the time depends on the data."
+        return f"**{count}**, {by}. {plan.search.trials} trials: {'not ' if plan.search.varies else ''}exactly reproducible; the time depends on the data."
     return f"**{count}**, {by}. About **{_ui.duration(plan.search.seconds)}** of training, then a few seconds of judging."
 
 
-def reproducible(trials: bool) -> None:
-    """The badge that says whether a budget gives the same models again."""
-    if trials:
-        st.badge(
-            "Exactly reproducible", icon=":material/check_circle:", color="green", help="The same plan, data and seed give the same trials."
-        )
+def reproducible(search: Search) -> None:
+    """The badge that says whether a search gives the same models again."""
+    if search.varies:
+        st.badge("Not exactly reproducible", icon=":material/schedule:", color="orange", help=search.varies)
     else:
-        word = "How many trials fit into the time depends on the machine. The trials that were made are stored, so they can be replayed."
-        st.badge("Not exactly reproducible", icon=":material/schedule:", color="orange", help=word)
+        same = "The same plan, data and seed give the same trials."
+        st.badge("Exactly reproducible", icon=":material/check_circle:", color="green", help=same)
 
 
 def wake_worker() -> None:

@@ -46,8 +46,9 @@ def _budget(plan: Plan) -> dict[str, Any]:
     else:
         stored = max(5.0, float(plan.search.seconds or 60))
         given = st.number_input("Seconds", 5.0, 86_400.0, step=10.0, format="%g", key=_ui.synced("seconds", stored))
-    _plan.reproducible(unit == "Trials")
-    return {"trials": given if unit == "Trials" else None, "seconds": given if unit == "Seconds" else None}
+    budget = {"trials": given if unit == "Trials" else None, "seconds": given if unit == "Seconds" else None}
+    _plan.reproducible(plan.search.model_copy(update=budget))
+    return budget
 
 
 def _combinations(plan: Plan, search: dict[str, Any], trials: Sequence[TrialRecord]) -> None:

@@ -120,7 +120,9 @@ def lineage(version) -> None:
 
 
 def _trials(run) -> str:
-    return "Budget in trials: exactly reproducible." if run.plan.search.reproducible else "Budget in seconds: its trials are stored for a replay."
+    if run.plan.search.seconds is not None:
+        return "Budget in seconds: its trials are stored for a replay."
+    return f"Budget in trials: {run.plan.search.varies or 'exactly reproducible.'}"
 
 
 at = _ui.page("Registry", "Models kept under a name, and what made them")

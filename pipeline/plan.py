@@ -114,8 +114,14 @@ class Search(Part):
     seconds: float | None = Field(None, gt=0)
 
     @property
-    def reproducible(self) -> bool:
-        return self.seconds is None
+    def varies(self) -> str:
+        """Why another run of the plan may make other trials, in a sentence; nothing when it will make the same."""
+        if self.seconds is not None:
+            return "How many trials fit into the time depends on the machine. The trials that were made are stored, so they can be replayed."
+        timed = next((entry.facts.timed for entry in catalog.entries("strategy") if entry.name == self.strategy), {})
+        if any(self.params.get(name) == value for name, value in timed.items()):
+            return "The strategy weighs how quickly models predict, which is measured anew in every run."
+        return ""
 
 
 class Analysis(Part):

@@ -249,6 +249,9 @@ def test_a_budget_in_trials_is_reproducible_and_one_in_seconds_is_not(finished):
     at.get("button_group")
     finished.store.save_draft(dataset.id, finished.store.draft(dataset.id).change(search={"seconds": 30}))
     assert "Not exactly reproducible" in said(opened("tuning", dataset=dataset.id))
+    weighing = {"strategy": "nsga2", "params": {"objectives": "quality and latency"}, "trials": 7}  # latency is measured, never twice the same
+    finished.store.save_draft(dataset.id, finished.store.draft(dataset.id).change(search=weighing))
+    assert "Not exactly reproducible" in said(opened("tuning", dataset=dataset.id))
 
 
 def test_the_bounds_of_the_search_are_checked_and_kept(finished):

@@ -47,7 +47,8 @@ def gp(space: Space, past: Sequence[Past], seed: int) -> tuple[str, dict[str, An
     Param("population", "int", 10, "Population", "How many configurations make a generation.", 4, 100, tune=False),
     Param("objectives", "choice", QUALITY, "Objectives", "With latency, it looks for quick models that are good as well.",
           choices=(QUALITY, BOTH), tune=False),
-], help="Crosses and mutates the best configurations of a family, generation by generation; can weigh quality against latency.")  # fmt: skip
+], help="Crosses and mutates the best configurations of a family, generation by generation; can weigh quality against latency.",
+    timed={"objectives": BOTH})  # fmt: skip
 def nsga2(space: Space, past: Sequence[Past], seed: int, population: int = 10, objectives: str = QUALITY) -> tuple[str, dict[str, Any]]:
     from optuna.samplers import NSGAIISampler
 

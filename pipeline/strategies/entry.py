@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,19 +37,23 @@ class Past:
 
 @dataclass(frozen=True)
 class StrategyFacts:
-    """`whole`: it is asked about every family of the plan, not only about those that have done best so far."""
+    """`whole`: it is asked about every family of the plan, not only about those that have done best so far.
+
+    `timed`: parameters with which its proposals depend on measured times, so that no two runs need make the same.
+    """
 
     whole: bool = False
+    timed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def strategy(
-    name: str, *, title: str, help: str, order: int, params: Sequence[Param] = (), whole: bool = False
+    name: str, *, title: str, help: str, order: int, params: Sequence[Param] = (), whole: bool = False, timed: Mapping[str, Any] | None = None
 ) -> Callable[[Callable], Callable]:
     """Register a strategy: `make(space, past, seed, **params) -> (family, params)`, where space is {family: [Param, ...]}.
 
     It gives None when nothing is left to try. It keeps no state: the same arguments give the same answer.
     """
-    return catalog.register("strategy", name, title=title, help=help, order=order, params=tuple(params), facts=StrategyFacts(whole))
+    return catalog.register("strategy", name, title=title, help=help, order=order, params=tuple(params), facts=StrategyFacts(whole, timed or {}))
 
 
 def strategy_of(search: Search) -> Make:
