@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.special import log_softmax
+from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import ComplementNB
@@ -109,4 +109,12 @@ class Opinions:
 
 
 def _log_proba(model: Any, counts: sparse.csr_matrix) -> np.ndarray:
-    return np.log(np.clip(model.predict_proba(counts), np.exp(LEAST_LOG), 1))
+    """The log of what predict_proba says, which would look at all the counts anew for every class."""
+    if isinstance(model, ComplementNB):
+        found = log_softmax(counts @ model.feature_log_prob_.T, axis=1)
+    else:
+        each = getattr(model, "estimators_", (model,))
+        odds = np.column_stack([counts @ one.coef_[0] + one.intercept_ for one in each])
+        found = log_expit(np.column_stack([-odds, odds]) if len(each) == 1 else odds)
+        found = found if len(each) == 1 else found - logsumexp(found, axis=1, keepdims=True)
+    return np.clip(found, LEAST_LOG, 0)
