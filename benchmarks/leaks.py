@@ -228,9 +228,9 @@ def _planted(entry: dict, frame: pd.DataFrame, kind: str, seed: int) -> dict:
     found = judged(made, target)
     seconds = time.process_time() - started
     said = next((h for h in found.columns if h.column == PLANTED), None)
-    verdict = next((e.verdict for e in found.table if e.kind == OF_THE_TABLE.get(kind)), said.verdict if said else "clean")
+    verdict = next((e.verdict for e in found.table if e.kind == OF_THE_TABLE.get(kind)), said.verdict if said else "undecided" if found.why_not else "clean")
     if verdict in ("clean", "undecided"):
-        print(f"  MISSED ({verdict}) {entry['name']} {kind} seed {seed}: {said.strength if said else ''}", flush=True)
+        print(f"  MISSED ({verdict}) {entry['name']} {kind} seed {seed}: {found.why_not or said.strength if said else ''}", flush=True)
     others = _accused(entry["name"], found, (PLANTED, "opened"))
     return {"table": entry["name"], "kind": kind, "seed": seed, "verdict": verdict, "seconds": seconds, **{f"others_{k}": others[k] for k in others}}
 

@@ -58,10 +58,10 @@ def table(facts: Sequence[dict[str, Any]], key: str, roles: Mapping[str, str] | 
         rows["To the target"] = [None if f.get("relation") is None else abs(f["relation"]) for f in facts]
         rows["Values"] = rows.pop("Values")
     config = {
-        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=100),
         "Unique": st.column_config.NumberColumn(format="localized"),
-        "To the target": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1, help="The strength of the relation, from 0 to 1"),
-        "Values": st.column_config.BarChartColumn(y_min=0, help="How the values are spread; for categories the most frequent ones"),
+        "To the target": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1, width=100, help="The strength of the relation, from 0 to 1"),
+        "Values": st.column_config.BarChartColumn(y_min=0, width=110, help="How the values are spread; for categories the most frequent ones"),
     }
     drawn = st.dataframe(
         pd.DataFrame(rows), key=key, on_select="rerun", selection_mode="single-row", hide_index=True, column_config=config,

@@ -13,7 +13,7 @@ from pipeline import drift_against
 if TYPE_CHECKING:
     from pipeline.quality import Finding
 
-CODE = "DQ032"
+CODE = _findings.WAITS
 
 
 def section(at: _ui.Current) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline import Plan, Report
     from pipeline.store import Dataset
 
+WAITS = "DQ032"  # for a second table, which is chosen beside it
 SEVERITY = {  # word, icon, colour; in the order of the list
     "error": ("Error", ":material/error:", "red"), "warning": ("Warning", ":material/warning:", "orange"),
     "info": ("Note", ":material/info:", "blue"), "passed": ("Passed", ":material/check_circle:", "green"),
@@ -39,11 +40,14 @@ def strip(report: Report, plan: Plan | None) -> None:
 
 
 def check_list(report: Report, plan: Plan | None) -> Any:
-    """All checks, the most severe first; the one that was chosen."""
+    """The checks that found something, or wait for a file, the most severe first; on demand all others. The one that was chosen."""
     answered = {fix.code for fix in plan.fixes} if plan else set()
     order = list(SEVERITY)
     findings = sorted(report.findings, key=lambda f: (order.index(level(f)), -f.rows, f.code))
-    by_code = {finding.code: finding for finding in findings}
+    told = [finding for finding in findings if finding.status == "found" or finding.code == WAITS]
+    others = len(findings) - len(told)
+    shown = findings if st.session_state.get("passed_too") or not any(f.status == "found" for f in told) else told
+    by_code = {finding.code: finding for finding in shown}
 
     def line(code: str) -> str:
         _, icon, color = SEVERITY[level(by_code[code])]
@@ -52,9 +56,11 @@ def check_list(report: Report, plan: Plan | None) -> Any:
         return f":{color}[{icon}] {_ui.md(by_code[code].title)}{rows}"
 
     if st.session_state.get("check") not in by_code or st.session_state.get("check_target") != report.target:
-        st.session_state["check"] = findings[0].code
+        st.session_state["check"] = shown[0].code
     st.session_state["check"], st.session_state["check_target"] = st.session_state["check"], report.target  # drawn even where its line has changed
     code = st.radio("Checks, the most severe first", list(by_code), format_func=line, key="check", label_visibility="collapsed")
+    if others and len(told) > 1:
+        st.toggle(f"Also the {others} that passed or do not apply", key="passed_too")
     return by_code[code]
 
 

@@ -24,9 +24,9 @@ _OTHER = "(other)"
 def relations(sample: pd.DataFrame, schema: Schema, first: str | None = None) -> dict[str, Any]:
     """{"columns", "strength", "rows", "left_out"}: a square of strengths from -1 to 1, None where there is nothing to measure.
 
-    At most 40 columns, `first` (the target) before all others; identifiers and free text are left out.
+    At most 40 columns, `first` (the target) before all others; free text and what is different in most rows are left out.
     """
-    usable = [column for column in schema.columns if column.kind not in ("id", "text") and column.unique > 1]
+    usable = [column for column in schema.columns if column.kind not in ("id", "text") and column.unique > 1 and not _names_rows(column, schema.rows)]
     usable.sort(key=lambda column: column.name != first)
     chosen, rows = usable[:MOST_COLUMNS], _thinned(sample)
     numeric, coded = _prepared(rows, chosen)
@@ -78,6 +78,11 @@ def _thinned(sample: pd.DataFrame) -> pd.DataFrame:
 
 def _is_number(column: Column) -> bool:
     return column.dtype in ("int", "float", "datetime")
+
+
+def _names_rows(column: Column, rows: int) -> bool:
+    """Whether most rows have a level of their own: such levels hang together with whatever is odd in one of them."""
+    return not _is_number(column) and column.unique > max(MOST_LEVELS, 0.5 * (rows - column.missing))
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:

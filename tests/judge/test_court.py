@@ -138,3 +138,10 @@ def test_the_honest_score_is_without_the_suspects_and_accepting_leaves_them_out(
     accepted = accept_verdicts(convicted, facts)
     assert "planted" not in accepted.features and "strong" in accepted.features
     assert accept_verdicts(accepted, facts) == accepted and acquit(accepted) == convicted
+
+
+def test_of_too_few_rows_no_column_is_called_clean():
+    frame = honest("binary")
+    frame.loc[250:, "noise"] = np.nan
+    assert {c.verdict for c in heard(frame[:60]).columns} == {"undecided"}
+    assert {c.column for c in heard(frame).columns if c.verdict == "undecided"} == {"noise"}
