@@ -45,7 +45,9 @@ def relations(portrait: Portrait) -> None:
     with left:
         st.plotly_chart(heatmap(names, found["strength"]), key="relations", on_select=lambda: _clicked(names), config=_charts.CONFIG,
                         alt=f"The strength of the relation of each pair of {len(names)} columns")  # fmt: skip
-        said = f" {len(found['left_out']):,} columns are not shown: identifiers, free text, and what is beyond 40." if found["left_out"] else ""
+        number = len(found["left_out"])
+        shown = "1 column is" if number == 1 else f"{number:,} columns are"
+        said = f" {shown} not shown: one value, free text, different in most rows, or beyond 40." if number else ""
         st.caption(MEASURES + looked_at(portrait) + said)
     pair, rest = right.columns([6, 6]) if wide else (right, st.container())
     with pair, st.container(border=True):
