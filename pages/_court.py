@@ -73,7 +73,7 @@ def _accused(found: dict[str, Any]) -> None:
     undecided = sum(c["verdict"] == "undecided" for c in found["columns"])
     if undecided:
         columns = "1 column has" if undecided == 1 else f"{undecided:,} columns have"
-        st.warning(f"{columns} too few filled rows to be judged: a leak among so few would often go unseen. Ask when each value is known, below, "
+        st.warning(f"{columns} too few filled rows to be judged: a leak among so few may go unseen. Ask when each value is known, below, "
                    "or bring more rows.", icon=":material/hourglass_empty:")  # fmt: skip
     elif not accused and not found["table"]:
         st.success("No column gives the target away.", icon=":material/check_circle:")
