@@ -68,7 +68,7 @@ def clusters(params: dict[str, Any], needs: Needs) -> Any:
     "select_distinct",
     title="Drop needless columns",
     help="Drops columns that are (nearly) the same in every training row, and exact copies of another column. A matrix of very many "
-    "columns that are mostly 0, such as words, stays as it is.",
+    "columns that are mostly 0, such as words, stays as it is: words that always come together count together.",
     phase="matrix",
     selects=True,
     default=True,
