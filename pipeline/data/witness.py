@@ -102,6 +102,8 @@ class _Column:
         if pa.types.is_temporal(values.type):
             values = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
         low, high = (_raw(end.as_py()) for end in pc.min_max(values).values())
+        if low != low:  # nothing but NaN, which no bound is stated of
+            return
         self._low = low if self._low is None else min(low, self._low)
         self._high = high if self._high is None else max(high, self._high)
 

@@ -7,6 +7,7 @@ import random
 import struct
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -82,6 +83,14 @@ def test_a_parquet_page_that_breaks_its_checksum_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(Unreadable, match="(?i)checksum"):
         read(path)
+
+
+@pytest.mark.parametrize("gap", [slice(None), slice(65_536, 140_000)], ids=["everywhere", "a whole batch and more"])
+def test_a_healthy_parquet_with_nan_for_gaps_is_exact(tmp_path, gap):
+    path, values = tmp_path / "nan.parquet", np.random.default_rng(0).normal(size=150_000)
+    values[gap] = np.nan
+    parquet.write_table(pa.table({"row": np.arange(150_000), "value": pa.array(values)}), path)
+    assert (read(path)[1].exact, read(path)[1].problems) == (True, ())
 
 
 @pytest.mark.parametrize(("column", "was", "now"), [("n", (500).to_bytes(8, "little"), (10**9).to_bytes(8, "little")), ("s", b"text 0700", b"zext 0700")])
