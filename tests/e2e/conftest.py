@@ -131,6 +131,7 @@ def shows(page: Page, dataset: str) -> None:
 
 
 def upload(page: Page, name: str, content: bytes) -> None:
+    idle(page)  # the field is a new one after every file, and what is given to the old one while it is replaced is lost
     page.locator("input[type=file]").first.set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
 
 

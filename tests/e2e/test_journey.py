@@ -120,6 +120,7 @@ def test_a_recipe_is_built_previewed_reordered_undone_and_kept_and_put_into_a_re
     press("add_step")
     page.locator(".st-key-find_step input").fill("divided")
     page.locator(".st-key-find_step input").press("Enter")
+    expect(page.locator(".st-key-catalogue").get_by_role("button", name="Add")).to_have_count(1)  # a list that shrinks moves what is clicked
     press("add_ratio")
     expect(page.locator(".st-key-settings")).to_contain_text("Ratio of two numbers")
     place = steps(rooms).index("ratio")
