@@ -30,7 +30,7 @@ FIRST_ROWS = 20
 def models_of(tally: Tally) -> list[tuple[Fit, float]]:
     """The fits whose models can predict for a trial, and how much each counts: its refits first, then its folds."""
     refits = [(fit, REFIT_COUNTS) for fit in tally.refits if whole_enough(fit)]
-    return refits + [(fit, 1.0) for fit in tally.folds.values()]
+    return refits + [(fit, 1.0) for fit in tally.seeds]
 
 
 def quick_enough(tallies: Sequence[Tally], weights: np.ndarray, schedule: Schedule, loaded: Loaded) -> list[list[tuple[Fit, float]]]:

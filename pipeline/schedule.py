@@ -34,6 +34,7 @@ RUNG_ROWS = 600  # informative rows that a configuration is judged on before it 
 CLEARLY = 3.0  # standard errors behind the leader
 MOST_LATENCY_OF_QUICK = 0.012  # seconds per 1,000 rows with one thread, the recipe aside
 HEAVY = 0.1  # the weight from which a member is worth a second fold and refit before the others have theirs
+SEEDS = 3  # that a fold of few rows is fitted with
 REPEATS = 3  # refits of a member with other seeds, when time is left
 REFIT_COST = 1.15  # times a fold: more rows, but no rounds past the best
 MOST_TRIALS = ((400, 12), (1_000, 20), (2_500, 40), (10_000, 100))  # rows, configurations: small tables are protected from over-tuning
@@ -85,6 +86,8 @@ class Schedule:
         """Take a finished fit; return the trial that it belongs to."""
         tally = self.tallies[fit.number]
         tally.add(fit)
+        if fit.repeat and fit.fold in tally.folds and any(fit is one for one in tally.seeds):
+            tally.bag(fit.fold, self.data)
         return tally
 
     def progress(self) -> tuple[float, float | None]:
@@ -262,7 +265,7 @@ class ByTime(Schedule):
     def __init__(self, *args: object, **named: object) -> None:
         super().__init__(*args, **named)
         self._members: list[tuple[Tally, float]] = []
-        self._weighed: tuple[list[int], list[int]] | None = None  # the folds and the trials that the members were chosen on
+        self._weighed: tuple[list[int], list[tuple[int, int]]] | None = None  # the folds and the trials, with their bags, that the members were chosen on
         self._rung = list(range(rung(self.data)))
 
     @property
@@ -281,7 +284,7 @@ class ByTime(Schedule):
     def next(self) -> Task | None:
         if self.clock.left() <= 0 and len(self.tallies) >= LEAST_TRIED:
             return None
-        return self._judged_further() or self._race() or self._deepened() or self._tuned() or self._repeated()
+        return self._judged_further() or self._race() or self._deepened() or self._steadied() or self._tuned() or self._repeated()
 
     def progress(self) -> tuple[float, float | None]:
         return min(1.0, self.clock.used()), max(0.0, self.clock.left())
@@ -344,6 +347,17 @@ class ByTime(Schedule):
         wanted += [(t, fold, 0) for fold in range(len(self.data.folds)) for t, _ in self._members]
         return self._first_that_fits(wanted)
 
+    def _steadied(self) -> Task | None:
+        """Where every fold is needed to tell configurations apart, one seed is noise too: other seeds for the members and the best of each family."""
+        if len(self._rung) < len(self.data.folds):
+            return None
+        families: dict[str, Tally] = {}
+        for tally in self.candidates(self._rung):
+            families.setdefault(tally.family, tally)
+        members, rivals = [t.number for t, weight in self._members if weight], [t.number for t in families.values() if not self._behind(t)]
+        judged = [self.tallies[number] for number in dict.fromkeys(members + rivals) if self.tallies[number].varies]
+        return self._first_that_fits([(tally, fold, repeat) for repeat in range(1, SEEDS) for tally in judged for fold in self._rung])
+
     def _repeated(self) -> Task | None:
         """Another refit with another seed: steadier predictions for time that would be left over."""
         return self._first_that_fits([(t, REFIT, repeat) for repeat in range(1, REPEATS) for t, _ in self._members])
@@ -359,7 +373,7 @@ class ByTime(Schedule):
         """Choose the members anew when trials have come in: by weight for what their fits cost."""
         best = self.best()
         folds = [f for f in self._rung if best and f in best.folds] or [0]
-        ready = [t.number for t in self.tallies if all(f in t.folds for f in folds)]
+        ready = [(t.number, len(t.bags)) for t in self.tallies if all(f in t.folds for f in folds)]
         if (folds, ready) == self._weighed:
             return
         self._weighed = folds, ready

@@ -113,9 +113,9 @@ class Fit:
 class Trial:
     """One configuration and how good it is so far. `score` is the mean over the folds that were fitted.
 
-    `oof` has, for every training row whose fold was fitted, the prediction of the model that has not seen it, and NaN
-    elsewhere. `interval` is for rows like these (see evaluate.interval). `fits` are by fold; `state` is "complete",
-    "dropped" (clearly behind after its first folds) or "failed".
+    `oof` has, for every training row whose fold was fitted, the prediction of the model that has not seen it (the mean of
+    several where the fold was fitted with several seeds), and NaN elsewhere. `interval` is for rows like these (see
+    evaluate.interval). `fits` are by fold and seed; `state` is "complete", "dropped" (clearly behind after its first folds) or "failed".
     """
 
     number: int
@@ -401,16 +401,38 @@ class Tally:
     fits: dict[tuple[int, int], Fit] = field(default_factory=dict)
     asked: set[tuple[int, int]] = field(default_factory=set)
     dropped: str = ""
+    bags: dict[int, Fit] = field(default_factory=dict)
 
     def add(self, fit: Fit) -> None:
         self.fits[fit.fold, fit.repeat] = fit
 
+    def bag(self, fold: int, data: TrainingData) -> None:
+        """Judge a fold that was fitted with several seeds by the mean of their predictions.
+
+        What is kept is the mean of several models. It helps a network far more than a forest; judged one model at a time, the
+        forest is taken for the better one (measured: soybean, out of fold, TabM 0.171 with one seed, 0.149 with three; extra trees 0.146, 0.147).
+        """
+        predicted = np.mean([fit.predicted for fit in self.seeds if fit.fold == fold], axis=0)
+        score = evaluate.score(data.plan.metric, data.y[data.folds[fold][1]], predicted)
+        self.bags[fold] = replace(self.fits[fold, 0], predicted=predicted, score=score)
+
+    @property
+    def seeds(self) -> list[Fit]:
+        """Every fit on a fold that has predictions, by seed; but for those that the clock cut far shorter than the first."""
+        there = sorted((repeat, fold) for (fold, repeat), fit in self.fits.items() if fold != REFIT and fit.predicted is not None)
+        enough = WHOLE_ENOUGH * self.fits[0, 0].rounds if (0, 0) in there else 0
+        found = [self.fits[fold, repeat] for repeat, fold in there]
+        return [fit for fit in found if not (fit.fold or fit.repeat) or fit.stopped is None or fit.stopped >= enough]
+
     @property
     def folds(self) -> dict[int, Fit]:
-        """The fits on folds that have predictions, but for those that the clock cut far shorter than the first."""
-        there = {fold: fit for (fold, _), fit in sorted(self.fits.items()) if fold != REFIT and fit.predicted is not None}
-        enough = WHOLE_ENOUGH * there[0].rounds if 0 in there else 0
-        return {fold: fit for fold, fit in there.items() if not fold or fit.stopped is None or fit.stopped >= enough}
+        """The fits on folds, each judged as the mean of its seeds where there are several."""
+        return {fit.fold: self.bags.get(fit.fold, fit) for fit in sorted(self.seeds, key=lambda fit: fit.fold) if not fit.repeat}
+
+    @property
+    def varies(self) -> bool:
+        """Whether another seed may give another model, as far as is known."""
+        return not any(np.array_equal(fit.predicted, self.fits[fit.fold, 0].predicted) for fit in self.seeds if fit.repeat and fit.fold in self.folds)
 
     @property
     def refits(self) -> list[Fit]:

@@ -52,13 +52,13 @@ def made_up(schedule: Schedule, task: Task, noise: float, seconds: float = 1.0) 
     """A fit whose predictions know the truth up to that much noise, of its own kind for each trial."""
     _, valid = schedule.data.part(task.fold)
     if task.fold == REFIT:
-        return Fit(task.number, task.family, REFIT, task.key, "complete", seconds, rounds=task.rounds or 0)
+        return Fit(task.number, task.family, REFIT, task.key, "complete", seconds, rounds=task.rounds or 0, repeat=task.repeat)
     y = schedule.data.y[valid]
     odds = 2 * y - 1 + noise * np.random.default_rng([task.number, task.fold]).normal(size=len(y))
     p = 1 / (1 + np.exp(-2 * odds / max(1.0, noise) ** 2))
     predicted = np.column_stack([1 - p, p])
     score = evaluate.score(schedule.plan.metric, y, predicted)
-    return Fit(task.number, task.family, task.fold, task.key, "complete", seconds, score, 100, predicted)
+    return Fit(task.number, task.family, task.fold, task.key, "complete", seconds, score, 100, predicted, repeat=task.repeat)
 
 
 def drive(schedule: Schedule, noise: Callable[[Task], float], most: int = 60) -> list[Task]:
@@ -212,13 +212,54 @@ def test_nothing_but_a_first_answer_is_begun_when_the_time_is_over_or_too_short(
     assert all(task.fold == 0 and task.number >= 6 for task in left) or not left, "no fit of 100 s is begun with 50 s left"
 
 
-def test_small_tables_are_protected_from_a_search_that_fits_their_noise(data) -> None:
+@pytest.fixture(scope="module")
+def small(data) -> TrainingData:
+    """So few rows that configurations are judged on every fold."""
     few = np.arange(300)
     folds = [(np.setdiff1d(few, part), part) for part in np.array_split(few, FOLDS)]
-    small = TrainingData(data.plan, data.table.iloc[few], data.y[few], few, folds, data.classes)
+    return TrainingData(data.plan, data.table.iloc[few], data.y[few], few, folds, data.classes)
+
+
+def test_small_tables_are_protected_from_a_search_that_fits_their_noise(small) -> None:
     schedule = by_time(small)
     drive(schedule, lambda task: 1.0, most=400)
     assert len(schedule.tallies) <= 20 < 400
+
+
+def test_few_rows_are_judged_by_the_mean_of_several_seeds_where_the_seed_makes_a_difference(small) -> None:
+    """What is kept is the mean of several models, which helps some families more than others."""
+    schedule, spread = by_time(small), {"linear": 0.0, "lightgbm": 0.1, "extra_trees": 0.02}
+    while (task := schedule.next()) and len(schedule.tallies) < 400:
+        fit = made_up(schedule, task, 1.0)
+        if fit.predicted is not None and task.number:
+            noise = spread[task.family] * np.random.default_rng([task.number, task.fold, task.repeat]).normal(size=len(fit.predicted))
+            p = np.clip(fit.predicted[:, 1] + noise, 0.05, 0.95)
+            predicted = np.column_stack([1 - p, p])
+            valid = small.folds[task.fold][1]
+            fit = replace(fit, predicted=predicted, score=evaluate.score(small.plan.metric, small.y[valid], predicted))
+        schedule.add(fit)
+    seeds = {t.number: sorted(repeat for fold, repeat in t.fits if fold == 1) for t in schedule.tallies}
+    several = [t for t in schedule.tallies if len(seeds[t.number]) > 1]
+    assert {"lightgbm", "extra_trees"} <= {t.family for t in several}, "the best of each family, also of one that seems worse with one seed"
+    assert all(len(t.seeds) <= FOLDS + 1 for t in schedule.tallies if t.family == "linear"), "where a second seed gave the same, there is no third"
+    bagged = next(t for t in several if t.family == "lightgbm")
+    assert seeds[bagged.number] == [0, 1, 2]
+    mean = np.mean([bagged.fits[1, repeat].predicted for repeat in range(3)], axis=0)
+    valid = small.folds[1][1]
+    assert np.allclose(bagged.oof(small)[valid], mean)
+    assert bagged.folds[1].score == pytest.approx(evaluate.score(small.plan.metric, small.y[valid], mean))
+    assert bagged.folds[1].score > bagged.fits[1, 0].score, "the mean is steadier than one"
+    assert len(models_of(bagged)) == len(bagged.refits) + 3 * FOLDS, "every one of them can be kept"
+    assert bagged.fits[1, 0].score == pytest.approx(evaluate.score(small.plan.metric, small.y[valid], bagged.fits[1, 0].predicted))
+
+
+def test_a_replay_gives_few_rows_the_same_seeds(small) -> None:
+    schedule = by_time(small)
+    drive(schedule, lambda task: 1.0, most=400)
+    replay = Replay(replace(small, plan=small.plan.replaying(realised(schedule))), schedule.clock, Resources())
+    drive(replay, lambda task: 1.0, most=400)
+    assert [sorted(t.fits) for t in replay.tallies] == [sorted(t.fits) for t in schedule.tallies]
+    assert any(repeat for t in replay.tallies for fold, repeat in t.fits if fold != REFIT)
 
 
 def test_a_refit_that_the_clock_cut_early_is_not_used(data) -> None:
