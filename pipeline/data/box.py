@@ -201,7 +201,8 @@ def _fast(kind: formats.Format, path: Path, job: Job, folder: Path) -> Answer | 
     for name, part in ((HEAD, made.head), (SAMPLE, made.sample)):
         parquet.write_table(part, folder / name)
     told = made.schema.model_copy(update={"reading": report.recipe})
-    return Answer(report=_report(report, made, source.checksums), table_schema=told, content=made.content, tops=made.tops)
+    said = _report(report, made, source.checksums)
+    return Answer(report=said, table_schema=told, content=made.content, table_sha=made.sha256, tops=made.tops)
 
 
 def _report(probe: ImportReport, made: Any, checksums: bool | None) -> ImportReport:

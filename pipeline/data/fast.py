@@ -11,7 +11,7 @@ It is taken where facts allow it, and gives what the careful path would give:
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -40,10 +40,11 @@ _CODED = pa.dictionary(pa.int32(), pa.string())
 
 @dataclass(frozen=True)
 class Made:
-    """What a pass over a file made: a Parquet file, its schema, its hashes, and some of its rows."""
+    """What a pass over a file made: a Parquet file and its SHA-256, its schema, the hash of its content, and some of its rows."""
 
     schema: Schema
     content: str
+    sha256: str
     head: pa.Table
     sample: pa.Table
     notes: list[Any]
@@ -110,19 +111,21 @@ class _Pass:
         types = [whole[i].type if one is None else one.type for i, one in enumerate(self._lanes)]
         schema = pa.schema(list(zip(self._names, types, strict=True)))
         self._digests = [ColumnDigest(_dtype(kind)) for kind in types]
-        with self._writer(target, schema) as writer, _flushing(target) as flush:
-            for pieces in in_order(self._source.blocks(), self._read):
-                self._take(pieces, whole, schema, writer)
-                flush()
-            columns = [described[i] if one is None else one.column() for i, one in enumerate(self._lanes)]
-            told = {"pandas": _pandas(schema, columns)}
-            writer.add_key_value_metadata(told)
+        with _Settling(target) as settling:
+            with self._writer(target, schema) as writer:
+                for pieces in in_order(self._source.blocks(), self._read):
+                    self._take(pieces, whole, schema, writer)
+                    settling.written()
+                columns = [described[i] if one is None else one.column() for i, one in enumerate(self._lanes)]
+                told = {"pandas": _pandas(schema, columns)}
+                writer.add_key_value_metadata(told)
+            sha256 = settling.sha256()
         self._source.finished(self.rows)
         head, sample = (_joined(parts, schema, told) for parts in (self._heads, self._samples))
         content = table_digest(self._names, self._digests, self.rows)
         counted = {name: one.top() for name, one in zip(self._names, self._lanes, strict=True) if one is not None}
         tops = {name: top for name, top in counted.items() if top}
-        return Made(Schema(columns=tuple(columns), rows=self.rows), content, head, sample, notes, tops)
+        return Made(Schema(columns=tuple(columns), rows=self.rows), content, sha256, head, sample, notes, tops)
 
     def _writer(self, target: Path, schema: pa.Schema) -> Any:
         """Texts that come again are handed over as they were counted, whole numbers by their steps: cheap, and fewer bytes to hash."""
@@ -178,23 +181,42 @@ class _Pass:
         return pa.Table.from_arrays(columns, schema=schema)
 
 
-@contextlib.contextmanager
-def _flushing(path: Path) -> Iterator[Callable[[], None]]:
-    """What is called sends what was written of a file so far to the disk, beside the work: in the end little is left to wait for."""
-    sent: list[Future] = []
-    calls = 0
+class _Settling:
+    """Hashes what was written of a file so far and sends it to the disk, beside the work: in the end little is left to wait for."""
 
-    def flush() -> None:
-        nonlocal calls
-        calls += 1
-        if calls % FLUSHED_BLOCKS == 0 and all(one.done() for one in sent):
-            sent.append(beside.submit(os.fdatasync, file.fileno()))
+    def __init__(self, path: Path) -> None:
+        self._file, self._digest = path.open("w+b", buffering=0), hashlib.sha256()
+        self._beside, self._blocks = ThreadPoolExecutor(1), 0
+        self._sent: list[Future[None]] = []
 
-    with path.open("rb") as file:
-        with ThreadPoolExecutor(1) as beside:
-            yield flush
-        for one in sent:
-            one.result()  # the disk may have refused
+    def __enter__(self) -> _Settling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._beside.shutdown()
+        self._file.close()
+
+    def written(self) -> None:
+        """Another block was written."""
+        self._blocks += 1
+        if self._blocks % FLUSHED_BLOCKS == 0 and all(one.done() for one in self._sent):
+            self._sent.append(self._beside.submit(self._settle))
+
+    def sha256(self) -> str:
+        """That of the whole file, when it is complete. Raises OSError where the disk refused a part of it."""
+        self._beside.shutdown()
+        for one in self._sent:
+            one.result()
+        self._hash()
+        return self._digest.hexdigest()
+
+    def _settle(self) -> None:
+        self._hash()
+        os.fdatasync(self._file.fileno())
+
+    def _hash(self) -> None:
+        while part := self._file.read(1 << 20):
+            self._digest.update(part)
 
 
 def in_order(blocks: Iterator[Any], work: Callable[[Any], Any]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
@@ -33,7 +33,7 @@ class Job(BaseModel):
 
 class Answer(BaseModel):
     """What came of it: a report, with a schema and the content hash, or with the headers when every cell was asked for as text; or an
-    error by its class name."""
+    error by its class name. `table_sha` is the SHA-256 of the table's file where it was hashed while it was written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +41,7 @@ class Answer(BaseModel):
     table_schema: Schema | None = None
     headers: list[str] | None = None
     content: str | None = None
+    table_sha: str = Field("", pattern="^([0-9a-f]{64})?$")
     tops: dict[str, list[list[Any]]] = {}
     error: str | None = None
     message: str = ""

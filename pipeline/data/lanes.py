@@ -216,9 +216,9 @@ class Words(Lane):
     def read(self, chunk: pa.Array) -> Piece:
         if not pa.types.is_string(chunk.type):
             raise self._misfit()
-        if not self._few(chunk):
+        coded = chunk.dictionary_encode() if self.counts is not None else None
+        if coded is None or len(coded.dictionary) > _FEW_IN_A_PIECE:
             return self._read_many(chunk)
-        coded = chunk.dictionary_encode()
         texts = coded.dictionary.to_pylist()
         gone = [text.strip() in cells.MISSING for text in texts]
         if any(gone):
@@ -229,10 +229,6 @@ class Words(Lane):
         different = self.different.part(scattered_texts(pa.array(list(counts), pa.string())))
         coded = chunk.dictionary_encode() if any(gone) else coded
         return Piece(chunk, chunk.null_count, different=different, counts=counts, coded=coded)
-
-    def _few(self, chunk: pa.Array) -> bool:
-        start = chunk.slice(0, 4 * _FEW_IN_A_PIECE)
-        return self.counts is not None and (len(start) <= _FEW_IN_A_PIECE or pc.count_distinct(start).as_py() <= _FEW_IN_A_PIECE)
 
     def _read_many(self, chunk: pa.Array) -> Piece:
         chunk = _without_marks(chunk)

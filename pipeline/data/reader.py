@@ -89,7 +89,7 @@ class Boxed:
 
     `head` has the first rows and `sample` evenly spread ones; `content` is the content hash, `tops` the
     most frequent values. `headers` are there when
-    every cell was asked for as text.
+    every cell was asked for as text. `table_sha` is the SHA-256 of the table's file, where the child says it.
     """
 
     schema: Schema | None
@@ -100,6 +100,7 @@ class Boxed:
     table: Path
     head: Path
     sample: Path
+    table_sha: str = ""
 
 
 @contextlib.contextmanager
@@ -134,7 +135,7 @@ def edited_in_box(path: Path, name: str, schema: Schema, edits: Iterable[Edit], 
 
 def _left(folder: Path, answer: Answer) -> Boxed:
     report, paths = answer.report or ImportReport(), (folder / TABLE, folder / HEAD, folder / SAMPLE)
-    return Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths)
+    return Boxed(answer.table_schema, report, answer.content or "", answer.tops, answer.headers, *paths, answer.table_sha)
 
 
 @contextlib.contextmanager

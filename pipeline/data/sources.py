@@ -194,7 +194,9 @@ def _parsed(block: _Lines, wanted: list[str] | None, delimiter: str, names: list
     return csv.read_csv(
         pa.BufferReader(block.content),
         read_options=csv.ReadOptions(use_threads=False, block_size=len(block.content) + 64, **named),
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=block.quoted, ignore_empty_lines=False),
+        parse_options=csv.ParseOptions(
+            delimiter=delimiter, quote_char='"' if block.quoted else False, newlines_in_values=block.quoted, ignore_empty_lines=False
+        ),
         convert_options=csv.ConvertOptions(
             include_columns=wanted or [], null_values=sorted(MISSING), strings_can_be_null=True, quoted_strings_can_be_null=True,
             check_utf8=not block.content.isascii(), **text,

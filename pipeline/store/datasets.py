@@ -75,7 +75,8 @@ class Datasets:
         return self._added(origin, found.schema, found.content, self._adopted(found), {"tops": found.tops})
 
     def _adopted(self, found: Boxed) -> list[Published]:
-        return [self._artifacts.adopt(path, "parquet") for path in (found.table, found.head, found.sample)]
+        files = ((found.table, found.table_sha), (found.head, ""), (found.sample, ""))
+        return [self._artifacts.adopt(path, "parquet", sha) for path, sha in files]
 
     def derive(self, of: Dataset, edits: Sequence[Edit]) -> Dataset:
         """The version of the same name that the edits make. Equal content is the version that is there. A large table is edited in the box."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from functools import cache
 
@@ -62,6 +63,7 @@ def same(path, tmp_path):
     assert quick is not None, "the fast path was not taken"
     pd.testing.assert_frame_equal(table, expected)
     assert (quick.content, quick.report) == (slow.content, slow.report)
+    assert quick.table_sha == hashlib.sha256((tmp_path / "fast" / box.TABLE).read_bytes()).hexdigest()
     few = {column.name for column in slow.table_schema.columns if column.unique <= 60}
     counted = tops(expected, slow.table_schema)
     assert all(sorted(quick.tops[name]) == sorted(counted[name]) for name in few & set(quick.tops)) and quick.tops

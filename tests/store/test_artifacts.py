@@ -157,3 +157,17 @@ def test_the_sweep_takes_old_folders_in_tmp_along(store):
     assert folder.exists()
     store.sweep(grace=-1)
     assert not folder.exists()
+
+
+def test_a_table_under_a_false_name_is_never_opened_and_harms_no_other(store, tmp_path):
+    sha = store.put(TABLE, "parquet")
+    table = store.home / "tmp" / "table.parquet"
+    TABLE.head(1).to_parquet(table)
+    assert store._artifacts.adopt(table, "parquet", sha).sha != sha  # there is an object of that name
+    pd.testing.assert_frame_equal(store.load(sha), TABLE)
+    TABLE.head(2).to_parquet(table)
+    lie = store._artifacts.adopt(table, "parquet", "0" * 64)
+    with store._artifacts._database.write() as session:
+        store._artifacts.name(session, lie)
+    with pytest.raises(DamagedArtifact, match="another SHA-256"):
+        store.load(lie.sha)
