@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ _TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
 DISGUISED = re.compile(
     r"(?i)[-–—.*?:~…]{1,9}|\(?(?:n/?a|n\.a\.?|n/?d|n\.d\.|na|nil|none|null|missing|unknown|unk|not (?:available|applicable|known)|k\. ?a\.|s/d|#\S+)\)?"
 )
+_MAY_DISGUISE = frozenset("-–—.*?:~…(#nmuksNMUKS\u017f\u212a")  # what one can begin with; (?i) takes ſ for an s, and the sign K for a k
 _MOST_MARKS = 4
 
 
@@ -73,15 +75,19 @@ class Counted(Distinct):
 def distinct(series: pd.Series, marks: Collection[str] = ()) -> Distinct:
     """The distinct texts of a `str` column, blanks around them gone; missing marks (NA, null … and `marks`) counted as missing."""
     codes, uniques = pd.factorize(series)
-    stripped = pd.Series(uniques, dtype="str").str.strip()
-    again, texts = pd.factorize(stripped.mask(stripped.isin(MISSING.union(marks))))
+    whole = pd.Series(uniques, dtype="str")
+    stripped = whole.str.strip()
+    gone = stripped.isin(MISSING.union(marks))
+    if not gone.any() and stripped.equals(whole):
+        return Distinct(codes, whole)
+    again, texts = pd.factorize(stripped.mask(gone))
     codes = np.where(codes >= 0, again[codes] if len(again) else -1, -1)
     return Distinct(codes, pd.Series(texts, dtype="str"))
 
 
 def disguised(texts: pd.Series) -> tuple[str, ...]:
     """Texts that say "missing" in a column that is otherwise of numbers or dates; none when they are more than four."""
-    found = tuple(text for text in texts.tolist() if DISGUISED.fullmatch(text))
+    found = tuple(islice((text for text in texts.tolist() if text[:1] in _MAY_DISGUISE and DISGUISED.fullmatch(text)), _MOST_MARKS + 1))
     return found if len(found) <= _MOST_MARKS else ()
 
 

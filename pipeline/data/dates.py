@@ -37,7 +37,9 @@ def decide(texts: pd.Series, counts: np.ndarray, order: str = "auto", least: flo
     "day_first" or "month_first" when a person said so.
     """
     sample = texts.iloc[np.unique(np.linspace(0, len(texts) - 1, min(_SAMPLE, len(texts))).astype(int))] if len(texts) else texts
-    if sample.empty or (sample.str.len() > 40).mean() > 0.05 or sample.str.fullmatch(f"{_SHAPE}|{_YEAR}").mean() < least:
+    if sample.empty or all(map(_NO_DATE.search, _few(sample).tolist())):
+        return None
+    if (sample.str.len() > 40).mean() > 0.05 or sample.str.fullmatch(f"{_SHAPE}|{_YEAR}").mean() < least:
         return None
     chosen = _choose(sample)
     if not chosen:
@@ -50,14 +52,16 @@ def decide(texts: pd.Series, counts: np.ndarray, order: str = "auto", least: flo
     return joined, unsure
 
 
+def _few(sample: pd.Series) -> pd.Series:
+    return sample.iloc[:: max(1, len(sample) // _FEW)]
+
+
 def _choose(sample: pd.Series) -> list[str]:
     """Greedily: the format that reads the most, then the one that reads the most of the rest, up to four."""
-    few = sample.iloc[:: max(1, len(sample) // _FEW)]
-    if all(map(_NO_DATE.search, few.tolist())):
-        return []
     if _parse_one(sample, ISO).notna().all():
         return [ISO]
     candidates = _candidates(sample)
+    few = _few(sample)
     if not any(_parse_one(few, fmt).notna().any() for fmt in candidates):
         return []  # nearly all would have to be dates
     rest, chosen = sample, []

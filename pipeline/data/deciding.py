@@ -174,7 +174,7 @@ def text_rule(name: str, seen: cells.Distinct, too_large: bool, *, unique: int, 
 
     `unique` and `known` count all of the column; `seen` may be a sample of it.
     """
-    words = seen.texts.str.count(r"\S+").to_numpy()
+    words = np.array([len(text.split()) for text in seen.texts.tolist()], dtype=np.int64)
     several = (words > 1).mean()
     kind: Kind = "categorical"
     reason = "whole numbers too large to compute with exactly" if too_large else ""
@@ -202,7 +202,8 @@ def row_number(name: str, rows: int, first: int | None, counting: bool) -> str:
 def described(rule: Column, values: pd.Series, bad: int, source: str) -> Column:
     """The rule with what was seen: how many are missing, how many differ, the range, the levels."""
     known = _known_numbers(values) if rule.dtype in ("int", "float") else values.dropna()
-    unique = len(pd.unique(known)) if isinstance(known, np.ndarray) else int(known.nunique())
+    counts = known.value_counts() if rule.kind in ("categorical", "boolean") else None
+    unique = len(counts) if counts is not None else len(pd.unique(known))
     facts: dict[str, Any] = {"missing": int(len(values) - len(known)), "unique": unique, "source": source}
     if rule.dtype in ("int", "float", "datetime") and len(known):
         low, high = known.min(), known.max()
@@ -211,8 +212,8 @@ def described(rule: Column, values: pd.Series, bad: int, source: str) -> Column:
             if rule.dtype == "datetime"
             else {"minimum": float(low), "maximum": float(high)}
         )
-    if rule.kind in ("categorical", "boolean"):
-        facts["levels"] = tuple(str(level) for level in known.value_counts().index[:MOST_LEVELS])
+    if counts is not None:
+        facts["levels"] = tuple(str(level) for level in counts.index[:MOST_LEVELS])
     if rule.dtype == "int" and unique == len(values):
         counting = bool((np.diff(known) == 1).all())
         why = row_number(rule.name, unique, known[0] if unique else None, counting)

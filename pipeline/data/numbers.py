@@ -20,6 +20,7 @@ _AMOUNT = re.compile(
     r"(?P<minus>[(+-]?)\s*(?P<before>[$€£¥₹₽₩₺₪]|(?:US|A|C|HK|NZ)\$|R\$|[A-Z]{3}(?![A-Za-z])|Rs\.?|kr\.?)?\s*(?P<sign>[+-]?)"
     rf"(?P<digits>[0-9.,](?:[0-9.,]|[{_GAPS}](?=[0-9]))*(?:[eE][+-]?[0-9]+)?)[{_GAPS}]*(?P<after>%|‰|°\s?[CFK]?|[$€£¥₹₽₩₺₪]|[^\W\d_][^\d\s;,|()]{{0,11}})?\)?"
 )
+_BESIDE = re.compile(r"[^0-9.,eE+\-\s]")  # what is in a text beside a number
 _NO_UNIT = re.compile(r"(?i)[ap]\.?m\.?|st|nd|rd|th|e|x|jan.*|feb.*|mar.*|apr.*|may|jun.*|jul.*|aug.*|sep.*|oct.*|nov.*|dec.*")
 
 
@@ -82,16 +83,27 @@ def perhaps(texts: pd.Series) -> np.ndarray:
 
 def unit_of(texts: pd.Series) -> str:
     """The one unit or currency that stands beside nearly every number, "" when there is none or more than one."""
-    if not texts.str.contains(r"[^0-9.,eE+\-\s]", regex=True).any():
+    few = texts.tolist()
+    if not any(map(_BESIDE.search, few)):
         return ""
-    found = [match for match in map(_AMOUNT.fullmatch, texts.tolist()[:5000]) if match]
-    units = [match["before"] or (match["after"] or "").strip() for match in found]
+    units = _units(few[:5000])
     named = {unit for unit in units if unit}
-    if len(named) != 1 or len(found) < 0.8 * min(len(texts), 5000) or units.count("") > 0.5 * len(units):
+    if len(named) != 1 or units.count("") > 0.5 * len(units):
         return ""
     unit = named.pop()
     code = re.fullmatch("[A-Z]", unit) and texts.str.contains(rf"[0-9]{unit}", regex=True).any()  # 12A, 14A: a house, not amperes
     return "" if code or _NO_UNIT.fullmatch(unit) else unit
+
+
+def _units(texts: Sequence[str]) -> list[str]:
+    """What stands beside the number in each text; nothing at all once more than a fifth of them are no numbers."""
+    units: list[str] = []
+    for seen, match in enumerate(map(_AMOUNT.fullmatch, texts), start=1):
+        if match:
+            units.append(match["before"] or (match["after"] or "").strip())
+        elif len(texts) - (seen - len(units)) < 0.8 * len(texts):
+            return []
+    return units
 
 
 def without_unit(texts: pd.Series, unit: str) -> pd.Series:
@@ -120,11 +132,12 @@ def bare_integers(texts: pd.Series) -> np.ndarray | None:
     Nothing else has to be asked of such a column, which most columns of a wide table are.
     """
     array = pa.array(texts, pa.string())
-    if pc.any(pc.match_substring_regex(array, "^-?0.")).as_py():
-        return None
     try:
+        array.slice(0, 100).cast(pa.int64())  # Arrow looks at all texts before it says that one is none
         values = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
+        return None
+    if pc.any(pc.match_substring_regex(array, "^-?0.")).as_py():
         return None
     return values.astype(np.float64) if len(values) and np.abs(values).max() <= LARGEST_EXACT else None
 
