@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages import _judged, _plan, _ui
-from pipeline import estimated, fitted
+from pipeline import estimate_kept, fitted
 
 if TYPE_CHECKING:
     from pipeline import Estimate, Plan
@@ -35,7 +35,7 @@ def card(at: _ui.Current, plan: Plan, blocked: bool) -> None:
             pressed = st.button("Estimate", key="estimate", icon=":material/timer:", disabled=blocked)
         if pressed:
             with _ui.shown(), st.spinner("Fitting every family on a few rows …"):
-                _keep(plan, estimated(plan, at.dataset.table(), at.dataset.schema))
+                _keep(plan, estimate_kept(plan, at.dataset))
         found = known(plan)
         if found is None:
             st.caption("A probe of a few seconds says how long the run takes and how much memory, before it is started.")

@@ -42,6 +42,7 @@ _HOMES = {
     "ensure_worker": "pipeline.worker",
     "entries": "pipeline.catalog",
     "entry": "pipeline.catalog",
+    "estimate_kept": "pipeline.aside",
     "estimated": "pipeline.estimate",
     "execute": "pipeline.run",
     "export_model": "pipeline.export",

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 from pipeline.data.contract import Contract
 from pipeline.data.schema import Schema
 from pipeline.errors import DataError, TrainyardError, told
+from pipeline.estimate import Estimate, estimated
 from pipeline.plan import Fix, Plan
 from pipeline.quality import Mending, Report, check, preview_fix
 
@@ -74,6 +75,11 @@ def compare_kept(was: Kept, now: Kept) -> dict[str, Any]:
     return _asked("compare", [was, now])
 
 
+def estimate_kept(plan: Plan, of: Kept) -> Estimate:
+    """`pipeline.estimated` for a stored table."""
+    return _asked("estimate", [of], plan=plan.model_dump(mode="json"))
+
+
 def _check(tables: list[pd.DataFrame], schemas: list[Schema], target: str | None) -> Report:
     return check(tables[0], schemas[0], target)
 
@@ -92,8 +98,13 @@ def _compare(tables: list[pd.DataFrame], schemas: list[Schema]) -> dict[str, Any
     return compare(tables[0], schemas[0], tables[1], schemas[1])
 
 
+def _estimate(tables: list[pd.DataFrame], schemas: list[Schema], plan: dict[str, Any]) -> Estimate:
+    return estimated(Plan.model_validate(plan), tables[0], schemas[0])
+
+
 _QUESTIONS: dict[str, tuple[Callable[..., Any], Any]] = {
     "check": (_check, Report), "preview": (_preview, Mending), "contract": (_contract, Contract), "compare": (_compare, dict[str, Any]),
+    "estimate": (_estimate, Estimate),
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "replay": {"schedule", "search", "trials", "plan"},
     "measure": {"run", "trials", "features", "evaluate", "executor", "models", "workspace", "device", "data", "plan", "catalog", "errors"},
     "judge": {"quality", "plan", "data", "errors"},
-    "aside": {"quality", "data", "plan", "errors"},
+    "aside": {"quality", "estimate", "data", "plan", "errors"},
     "analyses": {"measure", "judge", "executor", "quality", "features", "evaluate", "data", "plan", "catalog", "errors"},
     "nested": {"run", "evaluate", "data", "plan", "catalog", "errors"},
     "rounds": set(),

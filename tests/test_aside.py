@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import Edit, Store, check, check_kept, preview_fix, preview_kept
+from pipeline import Edit, Plan, Store, check, check_kept, estimate_kept, preview_fix, preview_kept
 from pipeline.errors import TrainyardError
 from pipeline.store import records
 from tests.tables import customers
@@ -28,6 +28,13 @@ def test_a_child_answers_as_this_process_does(dataset, large):
     assert report == check(dataset.table(), dataset.schema, "left") and report["DQ008"].examples == (3, 5, 8)
     fix = report["DQ008"].fixes[0]
     assert preview_kept(dataset, fix, None) == preview_fix(dataset.table(), dataset.schema, fix)
+
+
+def test_a_child_says_what_a_run_will_take(dataset, large):
+    plan = Plan.draft(dataset.schema, "left").change(families=[{"family": "linear"}], search={"trials": 5})
+    found = estimate_kept(plan, dataset)
+    assert found.probe.costs[0].family == "linear" and 0 < found.probe.rows <= 300 and found.seconds_per_fit["linear"] > 0
+    assert found.of(plan) == found, "nothing was lost on the way"
 
 
 def test_what_is_wrong_with_a_question_is_said_by_the_child(dataset, large):
