@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from pipeline import catalog, trials
 from pipeline.errors import WorkerDied
 from pipeline.executor import FORKS, Executor, Interrupted
 from pipeline.schedule import Schedule
-from pipeline.trials import REFIT, Fit, Tally, Task
+from pipeline.trials import REFIT, Fit, Tally, Task, recipe_name
 from pipeline.workspace import Workspace
 
 POLL_SECONDS = 0.2
 USAGE_SECONDS = 2.0
 GRACE_SECONDS = 0.5  # past the end of the time: for fits that are writing their result
 MOST_HELD = 8  # fits that may wait for the accelerator before no more are asked for
+NEARLY_OVER = 0.8  # of the time: from then on the libraries are loaded that the end of the run needs
 OVERDUE = 1.5  # times its seconds: a fit that nothing can interrupt from inside is ended from outside
 
 
@@ -55,6 +56,7 @@ class Fitting:
         self._slots = executor.slots
         self._best: tuple[int, float | None] | None = None
         self._looked = time.monotonic()
+        self._loading: Thread | None = None
 
     def run(self) -> None:
         """Fit until the schedule has nothing more. Fits that are under way when the time is over, or when somebody stops, are dropped."""
@@ -81,6 +83,7 @@ class Fitting:
                 return
             self._end_overdue()
             self._look_around()
+            self._look_ahead()
 
     def _over(self) -> bool:
         """Whether the time is over. A run without a model waits for the fits that are under way: late is better than nothing."""
@@ -182,6 +185,14 @@ class Fitting:
             self._looked = time.monotonic()
             self.workspace.put("elapsed", self.schedule.clock.spent + self._looked - self.schedule.clock.began)
             self.journal.say("usage", self.executor.usage())
+
+    def _look_ahead(self) -> None:
+        """Beside the last fits, read a model of each family that is among the best: the end of the run then finds its libraries loaded (over a second)."""
+        if self._loading is None and self.schedule.clock.used() > NEARLY_OVER:
+            best = {tally.family: tally.folds[0] for tally in reversed(self.schedule.candidates([0]))}
+            names = [name for fit in best.values() for name in (f"model-{fit.key}", recipe_name(fit.fold, fit.needs))]
+            self._loading = Thread(target=lambda: [self.workspace.get(name) for name in names], name="look-ahead", daemon=True)
+            self._loading.start()
 
 
 def _failed(task: Task, began: float, why: str) -> list[Fit]:
