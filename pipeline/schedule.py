@@ -168,8 +168,13 @@ class Schedule:
         return min(found, key=lambda t: (lacking[t.number], self._loss(t, self.compared), t.number), default=None)
 
     def quick(self) -> list[Tally]:
-        """The trials whose models answer quickly enough for the fast result, best first; the quickest alone where none does."""
+        """The trials whose models answer quickly enough for the fast result, best first; the quickest alone where none does.
+
+        One that is no better than guessing is not quick, it is useless: it comes into question only where all are.
+        """
         found = self.candidates(self.compared)
+        guesses = next((t for t in self.tallies if t.family == "baseline" and t.folds), None)
+        found = [t for t in found if not guesses or self._loss(t, list(guesses.folds)) < self._loss(guesses, list(guesses.folds))] or found
         if not self.timed:
             return found
         return [t for t in found if t.latency <= MOST_LATENCY_OF_QUICK] or sorted(found, key=lambda t: t.latency)[:1]

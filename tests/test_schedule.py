@@ -165,6 +165,19 @@ def test_a_model_that_had_no_time_for_all_the_folds_is_chosen_only_when_it_is_cl
     assert len(schedule.compared) == 2 and schedule.best().family == chosen
 
 
+@pytest.mark.parametrize(("sense", "quick"), [(-1, "lightgbm"), (1, "linear")])
+def test_a_quick_model_that_is_no_better_than_guessing_is_not_the_fast_result(data, sense: int, quick: str) -> None:
+    schedule = by_time(data)
+    for family, latency in (("baseline", 0.001), ("linear", 0.001), ("lightgbm", 0.05)):
+        tally = schedule.start(Proposal(len(schedule.tallies), family, {}, "portfolio"))
+        for fold in schedule.compared:
+            fit = made_up(schedule, schedule.task(tally, fold), 50.0 if family == "baseline" else 2.0)
+            predicted = fit.predicted[:, ::sense] if family == "linear" else fit.predicted
+            score = evaluate.score(data.plan.metric, data.y[data.folds[fold][1]], predicted)
+            schedule.add(replace(fit, predicted=predicted, score=score, latency=latency))
+    assert [tally.family for tally in schedule.quick()] == [quick]
+
+
 def test_a_fold_that_the_clock_cut_far_shorter_than_the_first_spoils_nothing(data) -> None:
     schedule = by_time(data)
     tally = schedule.start(Proposal(0, "lightgbm", {}, "portfolio"))
