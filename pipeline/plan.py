@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline import catalog
 from pipeline.data.schema import Kind, Schema
-from pipeline.data.splits import SPLITS, default_folds, default_holdout
 from pipeline.data.splits.refusals import refusals
+from pipeline.data.splits.split import SPLITS, Split, default_holdout
 from pipeline.errors import PlanError, TrainyardError
 
 VERSION = 1
@@ -57,30 +57,6 @@ class Fix(Part):
     steps: tuple[StepSpec, ...] = ()
     ignore: tuple[str, ...] = ()
     metric: str | None = None
-
-
-class Split(Part):
-    """How rows are judged. `holdout` is a share of the rows, touched once, at the end; `folds` divide the rest.
-
-    With `holdout=0` no row is held out, and the evaluation rests on out-of-fold predictions alone. `folds=None` leaves
-    their number to the engine. `repeats` divides anew with other seeds. `column` has the groups, the times or the parts,
-    for the strategies that need one. `gap` is the time left free before a validation part or the holdout, `embargo`
-    the time after an earlier validation part that later folds do not learn from: days for dates, else the column's unit.
-    `nested` asks for an outer loop that repeats the whole selection (see `pipeline.nested`).
-    """
-
-    strategy: Literal["auto", "kfold", "stratified", "leave_one_out", "group", "stratified_group", "time", "column"] = "auto"
-    holdout: float = Field(0.2, ge=0, lt=1)
-    folds: int | None = Field(None, ge=2, le=20)
-    repeats: int = Field(1, ge=1, le=10)
-    column: str | None = None
-    gap: float = Field(0, ge=0)
-    embargo: float = Field(0, ge=0)
-    nested: bool = False
-
-    def count(self, rows: int) -> int:
-        """How many folds: the number that is set, else what suits so many rows."""
-        return self.folds or default_folds(rows, self.strategy)
 
 
 class Balance(Part):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.splits import SPLITS, Division, default_folds, default_holdout, divide, own
+from pipeline.data.splits import Division, divide, own
+from pipeline.data.splits.split import SPLITS, Split, default_folds, default_holdout
 from pipeline.errors import PlanError
-from pipeline.plan import Split
 
 COLUMN = {"group": "shop", "stratified_group": "shop", "time": "day", "column": "part"}
 AT_RANDOM = ("auto", "kfold", "stratified")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pipeline.catalog import Param
+from pipeline.models.dense import blocks, quantile_bins, two_sided
 from pipeline.models.early_stopping import Watch, inner_split
 from pipeline.models.estimator import Estimator, limited
 from pipeline.models.facts import OnRound
 
-AT_ONCE = 4_096  # rows of one forward pass: bounds the memory of a prediction
-EXTREME = 10.0  # standardised values beyond this are cut: one typing error must not rule a whole batch
 WITHOUT_VALID = 40  # rounds when the table is too small to hold rows back
-BIN_ROWS = 100_000  # quantiles of that many rows are as good as those of all
 DROPOUT = Param(
     "dropout", "float", 0.1, "Dropout", low=0.0, high=0.6, unit="share",
     help="The share of units left out at random while learning, against overfitting.",
@@ -69,7 +67,7 @@ class Network(Estimator):
         given = self.params
         rows, valid = inner_split(y, self.resources.seed, self._origin) if given["early_stopping"] else (np.arange(len(y)), np.arange(0))
         numbers, sides = two_sided(X)
-        self.columns_ = {"numbers": numbers} | quantile_bins(_tame(X[_some(rows, BIN_ROWS)][:, numbers]), given["bins"])
+        self.columns_ = {"numbers": numbers} | quantile_bins(X, rows, numbers, given["bins"])
         watch = Watch(on_round, wait=lambda best: given["patience"])
         rounds = given["epochs"] if len(valid) or not given["early_stopping"] else min(given["epochs"], WITHOUT_VALID)
         return Job(
@@ -151,42 +149,3 @@ def fit_many(
 def _softmax(scores: np.ndarray) -> np.ndarray:
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     return raised / raised.sum(axis=1, keepdims=True)
-
-
-def blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows as the network sees them, a few thousand at a time: as an array all columns of 0 and 1 are many times the table."""
-    for start in range(0, max(1, X.shape[0]), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
-        yield rows, _tame(X[rows])
-
-
-def _tame(X: Any) -> np.ndarray:
-    """Float32 within bounds; a missing value, which the recipe should have filled, counts as the mean."""
-    found = np.nan_to_num(np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float32), nan=0.0)  # a copy
-    return np.clip(found, -EXTREME, EXTREME, out=found)
-
-
-def _some(rows: np.ndarray, most: int) -> np.ndarray:
-    return rows[:: -(-len(rows) // most)]
-
-
-def two_sided(X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The columns with more than two values, and the lower and the higher value of each of the others (2 x others)."""
-    low, high = np.full((2, X.shape[1]), [[np.inf], [-np.inf]], np.float32)
-    for _, block in blocks(X):
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
-    more = np.zeros(X.shape[1], bool)
-    for _, block in blocks(X):
-        more |= ((block != low) & (block != high)).any(axis=0)
-    return np.flatnonzero(more), np.stack([low, high])[:, ~more]
-
-
-def quantile_bins(numbers: np.ndarray, bins: int) -> dict[str, np.ndarray]:
-    """The quantile bins of some columns: `low` and `inverse` width (columns x bins).
-
-    A value's place in a bin runs from 0 to 1; a bin without width (many equal values) always gives 0.
-    """
-    edges = np.quantile(numbers, np.linspace(0, 1, bins + 1), axis=0).T.astype(np.float32)
-    width = np.diff(edges, axis=1)
-    inverse = np.divide(1, width, out=np.zeros_like(width), where=width > 1e-6)
-    return {"low": edges[:, :-1].copy(), "inverse": inverse}

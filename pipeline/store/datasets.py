@@ -123,7 +123,10 @@ class Datasets:
         return self._dataset(row)
 
     def _dataset(self, row: DatasetRow) -> Dataset:
-        return to_dataset(row, self._artifacts, self._beside)
+        """Its table and the parts of it are read by the SHA-256 of their artifact, what lies beside it by dataset and kind."""
+        sha, own, artifacts = row.table_sha, row.id, self._artifacts
+        table = {"_read": lambda: artifacts.load(sha), "_parts": lambda: artifacts.parts(sha), "_file": lambda: artifacts.file(sha)}
+        return to_dataset(row, **table, _beside=lambda kind: self._beside(own, kind))
 
     def _beside(self, dataset_id: str, kind: str) -> Any:
         """What is kept beside a table under that name; None when nothing is."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import registry
@@ -20,9 +20,6 @@ from pipeline.data.schema import Schema
 from pipeline.plan import Plan
 from pipeline.store.pulse import Pulse
 from pipeline.store.records import Dataset, Event, ModelVersion, Run, Template, TrialRecord
-
-if TYPE_CHECKING:
-    from pipeline.store.artifacts import Artifacts
 
 
 class Row(SQLModel, registry=registry()):
@@ -260,13 +257,10 @@ def _report(text: str) -> Any:
     return ImportReport.model_validate_json(text)
 
 
-def to_dataset(row: DatasetRow, artifacts: Artifacts, beside: Callable[[str, str], Any]) -> Dataset:
-    """The dataset; its table and the parts of it are read by the SHA-256 of their artifact, what lies beside it by dataset and kind."""
-    sha, own = row.table_sha, row.id
+def to_dataset(row: DatasetRow, **reads: Callable) -> Dataset:
+    """The dataset; `reads` are the ways to its table and to what lies beside it, by the names of the record's fields."""
     same = {name: getattr(row, name) for name in ("id", "name", "version", "sha256", "file_sha256", "file_name", "rows", "columns")}
-    return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created),
-                   _read=lambda: artifacts.load(sha), _beside=lambda kind: beside(own, kind),
-                   _parts=lambda: artifacts.parts(sha), _file=lambda: artifacts.file(sha))  # fmt: skip
+    return Dataset(**same, schema=_schema(row.data_schema), report=_report(row.report), created=moment(row.created), **reads)
 
 
 def to_template(row: TemplateRow) -> Template:

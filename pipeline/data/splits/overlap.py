@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data.splits import SPLITS
+from pipeline.data.splits.split import SPLITS
 
 if TYPE_CHECKING:
-    from pipeline.plan import Split
+    from pipeline.data.splits.split import Split
 
 MOST_FOLDS_LISTED = 200
 

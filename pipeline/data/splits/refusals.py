@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS, own
+from pipeline.data.splits import own
+from pipeline.data.splits.split import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS
 from pipeline.errors import PlanError
 
 if TYPE_CHECKING:
     from pipeline.data.schema import Column, Schema
-    from pipeline.plan import Split
+    from pipeline.data.splits.split import Split
 
 Refusal = tuple[str, str]  # (what is wrong, what to do)
 SHUFFLED_TIME = "a model would be judged on a past whose future it has learned"

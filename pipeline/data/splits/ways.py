@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, LeaveOneOut, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
-from pipeline.data.splits import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS, own
+from pipeline.data.splits import own
+from pipeline.data.splits.split import MOST_LEFT_OUT_ONE_BY_ONE, SPLITS
 from pipeline.errors import PlanError
 
 if TYPE_CHECKING:
-    from pipeline.plan import Split
+    from pipeline.data.splits.split import Split
 
 REGRESSION_BINS = 10
 HOLDOUT_DRAWS = 40  # of whole groups; the one whose classes are nearest to those of all rows is taken

@@ -19,10 +19,10 @@ import torch
 from torch.nn import functional
 
 from pipeline.errors import OutOfMemory, TrainingError
+from pipeline.models.dense import blocks
 from pipeline.models.early_stopping import Watch
 from pipeline.models.facts import Resources
 from pipeline.models.nets.stack import Layout, Shape, forward, initial
-from pipeline.models.network import blocks
 
 ROUND = 100_000  # rows of one round, so that a deadline is met on large tables too
 PULSE = 0.5  # seconds between two questions whether to stop, inside a long round
