@@ -44,7 +44,7 @@ def before_and_after(at: _ui.Current, plan: Plan) -> None:
     if plan.balance.method == "none" or plan.task == "regression":
         return
     column = at.dataset.schema[plan.target]
-    top = next(fact for fact in _ui.seen(at.dataset).facts if fact["name"] == plan.target)["top"] or []
+    top = _ui.seen(at.dataset).portrait.facts([plan.target])[0]["top"] or []
     counts = {str(column.label(value)): count for value, count in top}
     counts = dict(sorted(counts.items(), key=lambda item: item[0] == plan.positive))
     try:

@@ -13,15 +13,15 @@ import streamlit as st
 from pages import _charts, _ui
 
 if TYPE_CHECKING:
+    from pipeline.data import Portrait
     from pipeline.store import Dataset
 
 A_PAGE = 500
 
 
-def find(facts: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+def find(portrait: Portrait, key: str) -> list[dict[str, Any]]:
     """The facts of the columns whose name has what was typed; beyond 500 columns a page of them."""
-    wanted = set(matching([fact["name"] for fact in facts], asked(key)))
-    return page([fact for fact in facts if fact["name"] in wanted], f"{key}_page")
+    return portrait.facts(page(matching(portrait.schema.names, asked(key)), f"{key}_page"))
 
 
 def asked(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -12,17 +12,20 @@ import streamlit as st
 from pages import _columns, _ui
 from pipeline import Plan
 
+if TYPE_CHECKING:
+    from pipeline.data.schema import Schema
+
 KINDS = ("numeric", "categorical", "boolean", "datetime", "text", "id")
 ROLES = {"All": None, "Used": True, "Left out": False}
 
 
-def editor(plan: Plan, facts: Sequence[dict[str, Any]]) -> None:
+def editor(plan: Plan, schema: Schema) -> None:
     """Find columns, select some or take all that were found, and say what they are; every change is saved at once."""
     found, narrowed = _find(plan)
     shown = _columns.page(found, "roles_page")
     with st.container(horizontal=True, vertical_alignment="center", key="roles_actions"):
         about, actions = st.container(width="stretch"), st.container(horizontal=True, width="content")
-    selected = _table(plan, shown, {fact["name"]: fact for fact in facts})
+    selected = _table(plan, shown, schema)
     chosen = selected or (found if narrowed else [])
     with about:
         st.markdown(_said(plan, len(found), len(selected), narrowed))
@@ -54,15 +57,15 @@ def _said(plan: Plan, found: int, selected: int, narrowed: bool) -> str:
     return f"{used} :gray[Select rows, or narrow the list, to change many at once.]"
 
 
-def _table(plan: Plan, names: Sequence[str], about: dict[str, dict[str, Any]]) -> list[str]:
+def _table(plan: Plan, names: Sequence[str], schema: Schema) -> list[str]:
     """Draw a page of the columns; the names of those that are selected."""
-    aside, columns = plan.set_aside, {c.name: c for c in plan.columns}
+    aside, columns, about = plan.set_aside, {c.name: c for c in plan.columns}, {c.name: c for c in schema.columns}
     shown = [columns[name] for name in names]
     rows = pd.DataFrame(
         {
             "Column": names, "Used": [c.role == "feature" and c.name not in aside for c in shown], "Kind": [c.kind for c in shown],
-            "Missing": [about[name]["missing_share"] if name in about else None for name in names],
-            "Unique": [about[name]["unique"] if name in about else None for name in names],
+            "Missing": [about[name].missing / max(1, schema.rows) if name in about else None for name in names],
+            "Unique": [about[name].unique if name in about else None for name in names],
             "Note": [aside.get(c.name, c.reason) for c in shown],
         }
     )  # fmt: skip

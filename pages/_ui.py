@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -412,14 +413,23 @@ FILE_TYPES = [
 
 @dataclass(frozen=True)
 class Seen:
-    """What pages draw of a table without reading it: its first rows, rows from all over it, facts of each column, its size in memory, its portrait."""
+    """What pages draw of a table without reading it: its first rows, rows from all over it, and its portrait."""
 
     head: pd.DataFrame
     spread: pd.DataFrame
-    facts: list[dict[str, Any]]
-    memory: int  # bytes
-    missing: float  # share of all cells
     portrait: Portrait
+
+    @property
+    def missing(self) -> float:
+        """The share of all cells."""
+        schema = self.portrait.schema
+        return sum(column.missing for column in schema.columns) / max(1, schema.rows * len(schema.columns))
+
+    @cached_property
+    def memory(self) -> int:
+        """Bytes."""
+        sample = self.portrait.sample
+        return int(sample.memory_usage(deep=True).sum() * self.portrait.schema.rows / max(1, len(sample)))
 
 
 def seen(found: Dataset, target: str | None = None) -> Seen:
@@ -432,13 +442,10 @@ def _seen(_found: Dataset, home: str | None, dataset_id: str, target: str | None
     from pipeline import Portrait
 
     sample = _found.sample()
-    portrait = Portrait(sample, _found.schema, target, _found.tops())
-    cells = max(1, _found.rows * _found.columns)
-    missing = sum(fact["missing"] for fact in portrait.columns) / cells
-    memory = sample.memory_usage(deep=True).sum() * _found.rows / max(1, len(sample))
-    head = _found.head()
-    spread = sample.iloc[:: max(1, len(sample) // max(1, len(head)))].head(len(head))
-    return Seen(head, spread, portrait.columns, int(memory), missing, portrait)
+    head = _found.head() if len(sample) < _found.rows else sample.iloc[:2_000]
+    every = max(1, len(sample) // max(1, len(head)))
+    spread = sample.iloc[: every * len(head) : every]
+    return Seen(head, spread, Portrait(sample, _found.schema, target, _found.tops()))
 
 
 def rows_at(found: Dataset, positions: Iterable[int]) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def preview(dataset, seen) -> None:
 
 def columns(dataset, seen, plan) -> None:
     """The table of columns on the left; what there is to know of the chosen one on the right."""
-    facts = _columns.find(seen.facts, "find")
+    facts = _columns.find(seen.portrait, "find")
     if not facts:
         st.caption("No column has that in its name.")
         return

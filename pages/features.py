@@ -52,7 +52,7 @@ def task_controls(at) -> None:
 
 
 def fact(at) -> dict:
-    return next(fact for fact in _ui.seen(at.dataset).facts if fact["name"] == at.plan.target)
+    return _ui.seen(at.dataset).portrait.facts([at.plan.target])[0]
 
 
 def counts(at) -> list[tuple[str, int]]:
@@ -75,7 +75,7 @@ def balance(at) -> None:
 def choose_from_table(at) -> None:
     """Without a target the page is a table to choose one from."""
     st.markdown("Choose the column to predict above, or click its row. Everything else is drafted from it and can be changed.")
-    facts = _columns.find(_ui.seen(at.dataset).facts, "find_target")
+    facts = _columns.find(_ui.seen(at.dataset).portrait, "find_target")
     clicked = _columns.table(facts, "target_table") if facts else None
     if clicked is not None:
         keep(at, facts[clicked]["name"])
@@ -89,7 +89,7 @@ def editor(at, laid) -> None:
             cards_and_rows(at)
     if columns.open:
         with columns:
-            _roles.editor(at.plan, _ui.seen(at.dataset).facts)
+            _roles.editor(at.plan, at.dataset.schema)
     if candidates.open:
         with candidates:
             _candidates.section(at)

@@ -6,7 +6,7 @@ exactly are taken from there; so it takes about as long for seven million rows a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ class Portrait:
     """`sample` are rows of a table of that schema, `tops` what was counted over all rows. What is asked for twice is computed once."""
 
     def __init__(self, sample: pd.DataFrame, schema: Schema, target: str | None = None, tops: Mapping[str, Any] | None = None) -> None:
-        self.sample, self.schema, self._tops = sample, schema, tops
+        self.sample, self.schema, self._tops, self._facts = sample, schema, tops, {}
         self.target = target if target in schema else None
 
     @property
@@ -32,11 +32,19 @@ class Portrait:
         """Whether there are more rows than were looked at."""
         return len(self.sample) < self.schema.rows
 
-    @cached_property
+    @property
     def columns(self) -> list[dict[str, Any]]:
-        """What `profile` says of each column, with "relation": the strength of its relation to the target (None without one)."""
-        strengths = self._to_target()
-        return [fact | {"relation": strengths.get(fact["name"])} for fact in profile(self.sample, self.schema, self._tops)]
+        """The facts of every column: of 10,000 that takes seconds, so a page asks for those that it shows."""
+        return self.facts(self.schema.names)
+
+    def facts(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """What `profile` says of these columns, with "relation": the strength of its relation to the target (None without one)."""
+        new = [name for name in names if name not in self._facts]
+        if new:
+            strengths = self._to_target(new)
+            found = profile(self.sample, self.schema.only(new), self._tops)
+            self._facts |= {fact["name"]: fact | {"relation": strengths.get(fact["name"])} for fact in found}
+        return [self._facts[name] for name in names]
 
     @cached_property
     def relations(self) -> dict[str, Any]:
@@ -85,13 +93,13 @@ class Portrait:
 
         return page(self, title)
 
-    def _to_target(self) -> dict[str, float | None]:
+    def _to_target(self, names: Sequence[str]) -> dict[str, float | None]:
         if self.target is None:
             return {}
-        others = [column for column in self.schema.columns if column.name != self.target]
+        others = [name for name in names if name != self.target]
         strengths: dict[str, float | None] = {}
         for start in range(0, len(others), 39):
-            part = self.schema.only([self.target, *(column.name for column in others[start : start + 39])])
+            part = self.schema.only([self.target, *others[start : start + 39]])
             found = relations(self.sample, part, self.target)
             if found["columns"][:1] == [self.target]:
                 strengths |= dict(zip(found["columns"][1:], found["strength"][0][1:], strict=True))

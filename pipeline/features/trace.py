@@ -67,7 +67,7 @@ def trace(plan: Plan, table: pd.DataFrame, family: str | None = None, show: int 
     matrix = [catalog.get("step", spec.step).facts for spec in laid.matrix]
     most = ROWS_TO_SELECT if any(facts.selects and not facts.default for facts in matrix) else MOST_ROWS
     every = max(1, len(table) // most) if not any(catalog.get("step", spec.step).facts.past for spec in plan.steps) else 1
-    walk = _Walk(plan, laid, *_labelled(plan, table.iloc[::every].head(most)), _needs(family), show)
+    walk = _Walk(plan, laid, *_labelled(plan, table.iloc[: every * most : every]), _needs(family), show)
     given, acts = walk.shown(), {}
     for number in sorted(range(len(plan.steps)), key=lambda number: _turn(plan.steps[number])):
         acts[number] = walk.step(plan.steps[number])
@@ -240,7 +240,8 @@ def _labelled(plan: Plan, sample: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarra
     known = target.notna().to_numpy()
     if not known.any():
         return sample, None
-    return sample[known], target[known].to_numpy() if plan.task == "regression" else pd.factorize(target[known], sort=True)[0]
+    sample = sample if known.all() else sample[known]  # the copy of a wide table takes longer than its steps
+    return sample, target[known].to_numpy() if plan.task == "regression" else pd.factorize(target[known], sort=True)[0]
 
 
 def _act(spec: StepSpec, before: tuple[Any, int], after: tuple[Any, int], seconds: float, rows: int = 0) -> Act:
