@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 import pipeline
 from pipeline import catalog
-from pipeline.errors import MissingPackage, UnknownName
+from pipeline.errors import DamagedArtifact, MissingPackage, NotFound, UnknownName, Unreadable
 from pipeline.executor import InlineExecutor
 from pipeline.features import Brief, Needs, local_models, sharing, text
 from pipeline.features.sentences import Meanings, _reader
@@ -153,7 +155,9 @@ PACKAGE = "sentence_transformers"
 
 
 class Reader:
-    """Has the constructor and the verb of sentence-transformers 5; a text lies where its letters say."""
+    """Has the constructor and the verb of sentence-transformers 6; a text lies where its letters say."""
+
+    transformers_model = None
 
     def __init__(self, path: str, *, local_files_only: bool, trust_remote_code: bool, model_kwargs: dict) -> None:
         assert local_files_only and not trust_remote_code and model_kwargs == {"use_safetensors": True} and Path(path).is_dir()
@@ -184,6 +188,49 @@ def test_sentence_models_are_read_from_a_folder_and_absent_without_one(tmp_path:
     package.SentenceTransformer = Reader
     monkeypatch.setitem(sys.modules, PACKAGE, package)
     made = step.fit(notes).transform(notes)
+    assert step.fit(notes.head(1)).transform(notes.head(0)).shape == (0, 5), "one text, which has no spread, and none"
     assert made.shape == (5, 5) and made.columns.tolist() == list(text._meaning_names({"columns": ["note"], "directions": 5}))
     assert made.iloc[0].equals(made.iloc[3]) and not made.iloc[0].equals(made.iloc[1]) and (made.iloc[:, 3:] == 0).all(axis=None)
+    (tmp_path / "small" / "config.json").write_text('{"other": 1}')
+    _reader.cache_clear()
+    with pytest.raises(DamagedArtifact, match="was learned with"):
+        step.transform(notes)
+    monkeypatch.delenv(local_models.FOLDER)
+    with pytest.raises(NotFound, match="is not set"):
+        step.transform(notes)
+    _reader.cache_clear()
+
+
+def bert(folder: Path) -> None:
+    """A sentence model as the library saves one: tiny, its weights at random."""
+    pytest.importorskip(PACKAGE, reason="a real model is read where somebody has installed sentence-transformers")
+    import transformers
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "tea"]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 16}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+    transformers.BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+
+
+def test_a_real_sentence_model_reads_texts_and_half_a_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bert(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "torn")
+    weights = tmp_path / "torn" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    shutil.copytree(tmp_path / "whole", tmp_path / "mute", ignore=lambda *_: ["vocab.txt", "tokenizer.json", "tokenizer_config.json"])
+    shutil.copytree(tmp_path / "whole", tmp_path / "half")
+    config = json.loads((tmp_path / "half" / "config.json").read_text())
+    (tmp_path / "half" / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    monkeypatch.setenv(local_models.FOLDER, str(tmp_path))
+    notes = texts("good tea", "bad tea", None, "good tea", "bad " * 50)
+    step = Meanings(("note",), "whole", directions=3).fit(notes)
+    made = step.transform(notes)
+    assert np.isfinite(made).all(axis=None) and made.iloc[0].equals(made.iloc[3]) and not made.iloc[0].equals(made.iloc[1])
+    _reader.cache_clear()
+    assert np.allclose(pickle.loads(pickle.dumps(step)).transform(notes), made)
+    for name, said in (("torn", "cannot be read"), ("mute", "knows no word"), ("half", "16 of its weights are missing")):
+        with pytest.raises(Unreadable, match=said):
+            Meanings(("note",), name, directions=3).fit(notes)
     _reader.cache_clear()
