@@ -53,7 +53,7 @@ def table(facts: Sequence[dict[str, Any]], key: str, roles: Mapping[str, str] | 
     rows: dict[str, list] = {"Column": [f["name"] for f in facts], "Kind": [f["kind"] for f in facts]}
     if roles:
         rows["Role"] = [roles.get(f["name"], "feature") for f in facts]
-    rows |= {"Missing": [f["missing_share"] for f in facts], "Unique": [f["unique"] for f in facts], "Values": [_spark(f) for f in facts]}
+    rows |= {"Missing": _ui.shares(f["missing_share"] for f in facts), "Unique": [f["unique"] for f in facts], "Values": [_spark(f) for f in facts]}
     if any(f.get("relation") is not None for f in facts):
         rows["To the target"] = [None if f.get("relation") is None else abs(f["relation"]) for f in facts]
         rows["Values"] = rows.pop("Values")
@@ -97,4 +97,4 @@ def card(dataset: Dataset, fact: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:,.6g}" if isinstance(value, (int, float)) else str(value)
+    return _ui.number(value) if isinstance(value, (int, float)) else str(value)

@@ -110,6 +110,7 @@ def evidence(finding: Any, names: Collection[str]) -> None:
         else:
             table = {"Name": list(inner), **{title: list(values.values()) for title, values in columns.items()}}
         shares = {title: st.column_config.NumberColumn(format="percent") for title in table if "share" in title.lower() and title not in names}
+        table |= {title: _ui.shares(table[title]) for title in shares}
         rows = len(next(iter(table.values())))
         st.dataframe(table, key=f"evidence_{number}", hide_index=True, column_config=shares, height=_ui.height(rows, 6), alt="The numbers behind this")
     if lines:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages import _ui
+from pages import _recipe, _ui
 
 if TYPE_CHECKING:
+    from pipeline import Plan
     from pipeline.store import Dataset
 
 PARTS = {
@@ -17,17 +18,14 @@ PARTS = {
 }  # fmt: skip
 
 
-def turns(dataset: Dataset) -> None:
+def turns(dataset: Dataset, plan: Plan) -> None:
     """Two buttons; each says which part of the plan it would change."""
     undo, redo = _ui.store().turns(dataset.id)
     with st.container(horizontal=True, key="turns"):
         undone = _turn("Undo", "undo", undo, "Ctrl+Z")
         redone = _turn("Redo", "redo", redo, "Ctrl+Shift+Z")
-    if undone:
-        _ui.store().undo_draft(dataset.id)
-    if redone:
-        _ui.store().redo_draft(dataset.id)
     if undone or redone:
+        _recipe.follow(plan, _ui.store().undo_draft(dataset.id) if undone else _ui.store().redo_draft(dataset.id))
         st.rerun()
 
 

@@ -152,7 +152,7 @@ def gaps(portrait: Portrait) -> None:
     left, right = st.columns([5, 7])
     with left:
         st.markdown("**Missing by column**")
-        table = pd.DataFrame({"Column": [c.name for c in missing], "Missing": [c.missing / portrait.schema.rows for c in missing],
+        table = pd.DataFrame({"Column": [c.name for c in missing], "Missing": _ui.shares(c.missing / portrait.schema.rows for c in missing),
                               "Cells": [c.missing for c in missing]})  # fmt: skip
         config = {"Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
                   "Cells": st.column_config.NumberColumn(format="localized")}  # fmt: skip
@@ -164,7 +164,7 @@ def gaps(portrait: Portrait) -> None:
             _charts.show(pattern(found), "gap_patterns", "Which columns are missing together, and in how many rows")
         else:
             st.caption(f"Only {_ui.md(missing[0].name)} has missing cells.")
-        st.caption(f"{found['whole']:.1%} of the rows have no missing cell." + _sampled(portrait))
+        st.caption(f"{_ui.share(found['whole'])} of the rows have no missing cell." + _sampled(portrait))
 
 
 def _sampled(portrait: Portrait) -> str:
@@ -179,7 +179,7 @@ def pattern(found: dict[str, Any]) -> go.Figure:
     said = [[f"{p['rows']:,} rows miss {len(p['columns'])} columns"] * len(names) for p in found["patterns"]]
     fig = go.Figure(go.Heatmap(z=rows, colorscale=[[0, _charts.FIRST], [1, _charts.FIRST]], showscale=False, xgap=2, ygap=2, customdata=said,
                                hovertemplate="%{customdata}<extra></extra>"))  # fmt: skip
-    shares = [f"{p['share']:.1%}" for p in found["patterns"]]
+    shares = [_ui.share(p["share"]) for p in found["patterns"]]
     fig.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=[_charts.text(n, 18) for n in names], tickangle=-45, showgrid=False)
     fig.update_yaxes(tickmode="array", tickvals=list(range(len(rows))), ticktext=shares, autorange="reversed", showgrid=False, title="Share of the rows")
     return _charts.style(fig, height=max(220, 24 * len(rows) + 130))

@@ -30,6 +30,7 @@ def cards(made: Tried) -> None:
     """The steps of the recipe in the order in which they are carried out, each a card; every change is saved at once."""
     plan, known = made.plan, {step.name: step for step in entries("step")}
     phases = [phase(known.get(spec.step)) for spec in plan.recipe]
+    _head(made)
     _answers(plan, known)
     for name, (title, when) in PHASES.items():
         places = [place for place, its in enumerate(phases) if its == name]
@@ -41,7 +42,6 @@ def cards(made: Tried) -> None:
     if not plan.recipe:
         st.caption("No step: only columns that are numbers already can be used.")
     _exported(made, known)
-    _foot(made)
 
 
 def phase(step: Entry | None) -> str:
@@ -67,6 +67,16 @@ def opened(plan: Plan) -> int | None:
         st.session_state.update(opened=None, adding=False, opened_of=plan.dataset)
     place = st.session_state.get("opened")
     return place if place is not None and place < len(plan.recipe) else None
+
+
+def follow(before: Plan, after: Plan | None) -> None:
+    """Leave the settings of the same step open when an undo or a redo has moved it; close them when it is gone."""
+    place = opened(before)
+    if place is None or after is None:
+        return
+    spec, steps = before.recipe[place], after.recipe
+    same = place < len(steps) and steps[place].step == spec.step
+    st.session_state["opened"] = place if same else next((i for i, other in enumerate(steps) if other == spec), None)
 
 
 def _answers(plan: Plan, known: dict[str, Entry]) -> None:
@@ -159,7 +169,7 @@ def _exported(made: Tried, known: dict[str, Entry]) -> None:
 # --- adding ------------------------------------------------------------------------------------------------------------
 
 
-def _foot(made: Tried) -> None:
+def _head(made: Tried) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if st.button("Add step", key="add_step", icon=":material/add:", shortcut="Alt+A"):
             st.session_state["opened"], st.session_state["adding"] = None, True

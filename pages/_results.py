@@ -69,7 +69,7 @@ def ensemble(judged: _judged.Judged) -> None:
             f"The result is an **ensemble**: better than the best single model by {_gain(weighed)} {title}, which is more than noise."
         )
         rows = [
-            {"Model": _judged.family_title(m["family"]), "Trial": m["trial"], "Weight": m["weight"], "Folds": m["folds"], "Refits on all rows": m["refits"]}
+            {"Model": _judged.family_title(m["family"]), "Trial": m["trial"], "Weight": _ui.shares([m["weight"]])[0], "Folds": m["folds"], "Refits on all rows": m["refits"]}
             for m in sorted(judged.evaluation["members"], key=lambda m: -m["weight"])
         ]
         config = {"Weight": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)}

@@ -64,7 +64,7 @@ def _table(plan: Plan, names: Sequence[str], schema: Schema) -> list[str]:
     rows = pd.DataFrame(
         {
             "Column": names, "Used": [c.role == "feature" and c.name not in aside for c in shown], "Kind": [c.kind for c in shown],
-            "Missing": [about[name].missing / max(1, schema.rows) if name in about else None for name in names],
+            "Missing": _ui.shares(about[name].missing / max(1, schema.rows) if name in about else None for name in names),
             "Unique": [about[name].unique if name in about else None for name in names],
             "Note": [aside.get(c.name, c.reason) for c in shown],
         }

@@ -167,10 +167,10 @@ def _prediction(model: Predictor, values: dict[str, Any]) -> None:
         return
     row = scored.table.iloc[0]
     answer = row["prediction"]
-    st.metric(_ui.md(model.target), _ui.md(f"{answer:,.6g}" if isinstance(answer, float) else answer), border=True)
+    st.metric(_ui.md(model.target), _ui.md(_ui.number(answer) if isinstance(answer, float) else answer), border=True)
     word, icon, color, help = VERDICTS[row["verdict"]]
     st.badge(word, icon=icon, color=color, help=help)
     for reason in filter(None, row["reasons"].split("; ")):
         st.caption(_ui.md(reason))
     for label in sorted(model.classes, key=lambda label: -row[f"proba_{label}"])[:8]:
-        st.progress(float(row[f"proba_{label}"]), text=f"{_ui.md(label)} {row[f'proba_{label}']:.1%}")
+        st.progress(float(row[f"proba_{label}"]), text=f"{_ui.md(label)} {_ui.share(row[f'proba_{label}'])}")

@@ -32,4 +32,5 @@ def section(selection: dict[str, Any] | None) -> None:
 
 def _table(rows: list[dict[str, Any]], key: str, alt: str) -> None:
     share = st.column_config.ProgressColumn("Kept in folds", format="percent", min_value=0, max_value=1)
+    rows = [row | {"Kept": kept} for row, kept in zip(rows, _ui.shares(row["Kept"] for row in rows), strict=True)]
     st.dataframe(rows, key=key, hide_index=True, column_config={"Kept": share}, height=_ui.height(len(rows), SHOWN_ROWS), alt=alt)

@@ -111,6 +111,8 @@ def _apply(plan: Plan, template: Template) -> None:
             made, told = recipe.applied(plan, mapping, behind=behind)
         for sentence in told:
             st.markdown(f":orange[:material/warning:] {_ui.md(sentence)}")
+        if made == plan:
+            st.caption("The recipe is this one already.")
         if st.button("Put it into the recipe", key="template_apply", type="primary", icon=":material/playlist_add_check:", disabled=made == plan):
             _ui.save(made)
             st.toast(f"{_ui.md(template.name)} is in the recipe; undo takes it out again", icon=":material/check_circle:")
@@ -125,10 +127,10 @@ def _mapped(plan: Plan, recipe: Recipe, name: str) -> dict[str, str | None]:
     if not suggested:
         st.caption("It names no column: its steps work on all columns of their kinds.")
         return {}
-    here = f"{same} of the {len(suggested)} columns that it names {'is' if same == 1 else 'are'} here"
-    st.caption(here + ("." if same == len(suggested) else "; say which stand for the others:"))
     if not open_:
+        st.caption("Every column that it names is here.")
         return suggested
+    st.caption(f"{same} of the {len(suggested)} columns that it names {'is' if same == 1 else 'are'} here; say which stand for the others:")
     rows = pd.DataFrame({"Named": list(open_), "Kind": [wanted[column] or "" for column in open_], "Here": list(open_.values())})
     config: dict[str, Any] = {
         "Named": st.column_config.TextColumn("In the template"), "Kind": st.column_config.TextColumn("Taken for", width="small"),

@@ -273,8 +273,22 @@ def height(rows: int, most: int) -> int | str:
 
 
 def share(part: float) -> str:
-    """A share in percent; a little is never nothing."""
-    return f"{part:.1%}" if part == 0 or part >= 0.0005 else "below 0.1%"
+    """A share in percent; a little is never nothing, and nearly all is never all."""
+    if 0 < part < 0.0005 or 0.9995 <= part < 1:
+        return "below 0.1%" if part < 0.5 else "over 99.9%"
+    return f"{100 * part:.1f}".removesuffix(".0") + "%"
+
+
+def shares(parts: Iterable[float | None]) -> list[float | None]:
+    """Shares for a column of a table with the format "percent": written there as `share` writes them."""
+    return [round(part, 3) if part is not None and 0.0005 <= part < 0.9995 else part for part in parts]
+
+
+def number(value: float, digits: int = 6) -> str:
+    """A value of the data to so many digits. Thousands are parted from 10,000 on, so that a year stays a year."""
+    size = abs(value)
+    how = ".0f" if 10 ** (digits - 1) <= size < 1e15 else f".{digits}g"
+    return f"{value:{',' if size >= 10_000 else ''}{how}}"
 
 
 _STAMPS = {"%d": "DD", "%m": "MM", "%Y": "YYYY", "%y": "YY", "%H": "hh", "%I": "hh", "%M": "mm", "%S": "ss", "%f": "…", "%b": "Mon", "%B": "Month", "%p": "AM"}
@@ -296,7 +310,7 @@ def spelled(value: Any, most: int = 200) -> str:
     if isinstance(value, bool):
         said = "yes" if value else "no"
     elif isinstance(value, float):
-        said = f"{value:,.4g}"
+        said = number(value, 4)
     elif isinstance(value, Mapping):
         said = ", ".join(f"{name}: {spelled(item)}" for name, item in value.items())
     elif isinstance(value, (list, tuple)):
@@ -356,10 +370,14 @@ def form_for(
     """
     chosen: dict[str, Any] = {}
     asked = [param for param in entry.params if tunable is None or param.tune == tunable]
-    places = st.columns(across, vertical_alignment="bottom") if across > 1 and len(asked) > 1 else [st.container()]
-    for number, param in enumerate(asked):
+    free: list = []
+    for param in asked:
         value, at = values.get(param.name, param.default), f"{key}_{param.name}"
-        with places[number % len(places)]:
+        if across == 1 or len(asked) == 1 or param.kind in ("text", "columns"):
+            place, free = st.container(), []  # what may be long has a row of its own
+        else:
+            place, *free = free or st.columns(across, vertical_alignment="bottom")
+        with place:
             chosen[param.name] = _column(param, at, value, kinds) if param.kind in ("column", "columns") else _field(param, at, value)
     return chosen
 

@@ -88,7 +88,8 @@ def _moved(facts: list[dict[str, Any]]) -> None:
     titles = {"column": "Column", "distance": "Distance", "measure": "Measure", "missing_before": "Missing before", "missing_after": "Missing now"}
     shares = st.column_config.NumberColumn(format="percent")
     config = {"Distance": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1), "Missing before": shares, "Missing now": shares}
-    st.dataframe(pd.DataFrame(facts).rename(columns=titles), hide_index=True, key="moved_columns", column_config=config,
+    rows = [fact | {name: _ui.shares([fact[name]])[0] for name in ("missing_before", "missing_after")} for fact in facts]
+    st.dataframe(pd.DataFrame(rows).rename(columns=titles), hide_index=True, key="moved_columns", column_config=config,
                  height=_ui.height(len(facts), 8), alt="Columns whose values are spread otherwise")  # fmt: skip
 
 

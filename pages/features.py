@@ -24,7 +24,7 @@ def target_row(at) -> None:
             return
         column = at.dataset.schema[at.plan.target]
         st.caption(f"{column.kind.capitalize()}, {column.unique:,} different values, {column.missing:,} missing")
-        _history.turns(at.dataset)
+        _history.turns(at.dataset, at.plan)
     with middle:
         task_controls(at)
     with right:

@@ -95,7 +95,7 @@ def _words(fact: dict[str, Any], portrait: Portrait) -> str:
 
 
 def _short(value: object) -> str:
-    return f"{value:,.5g}" if isinstance(value, (int, float)) else str(value)
+    return f"{value:{',' if abs(value) >= 10_000 else ''}.5g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _bars(card: ElementTree.Element, fact: dict[str, Any]) -> None:
