@@ -28,7 +28,7 @@ _HOMES = {
     "ReadOptions": "pipeline.data",
     "Recipe": "pipeline.features",
     "Report": "pipeline.quality",
-    "SPLITS": "pipeline.data.splits",
+    "SPLITS": "pipeline.data.splits.split",
     "Schema": "pipeline.data.schema",
     "Store": "pipeline.store",
     "Study": "pipeline.strategies",
