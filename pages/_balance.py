@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _ui
+from pages import _parameters, _ui
 from pipeline import TrainyardError, entries, rows_after
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def controls(at: _ui.Current) -> dict[str, Any]:
     title = "Weights" if plan.task == "regression" else "Rare classes"
     chosen = left.selectbox(title, list(methods), format_func=lambda name: methods[name].title, key=_ui.synced("balance", now))
     with right:
-        given = _ui.form_for(methods[chosen], f"balance_{chosen}", plan.balance.params if chosen == now else {})
+        given = _parameters.fields(methods[chosen], f"balance_{chosen}", plan.balance.params if chosen == now else {})
         column = _column(at) if methods[chosen].facts.reads_column else None
     help = EVEN if chosen == "none" and plan.task == "regression" else methods[chosen].help
     st.caption(_ui.md(help) + (" Done with the training rows of each fold alone." if chosen != "none" else ""))

@@ -69,9 +69,10 @@ def ensemble(judged: _judged.Judged) -> None:
             f"The result is an **ensemble**: better than the best single model by {_gain(weighed)} {title}, which is more than noise."
         )
         rows = [
-            {"Model": _judged.family_title(m["family"]), "Trial": m["trial"], "Weight": _ui.shares([m["weight"]])[0], "Folds": m["folds"], "Refits on all rows": m["refits"]}
+            {"Model": _judged.family_title(m["family"]), "Trial": m["trial"], "Weight": m["weight"], "Folds": m["folds"], "Refits on all rows": m["refits"]}
             for m in sorted(judged.evaluation["members"], key=lambda m: -m["weight"])
         ]
+        rows = [row | {"Weight": weight} for row, weight in zip(rows, _ui.shares(row["Weight"] for row in rows), strict=True)]
         config = {"Weight": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)}
         st.dataframe(rows, hide_index=True, column_config=config, key="members", alt="The members of the ensemble with their weights")
     elif weighed and weighed["models"] > 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages import _estimate, _judged, _plan, _ui
+from pages import _estimate, _judged, _parameters, _plan, _ui
 from pipeline import TrainyardError, entries, entry, grid_sizes
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _chosen(kind: str, title: str, name: str, field: str, params: dict[str, Any]
     known = name if name in offered else next(iter(offered))
     picked = offered[st.selectbox(title, list(offered), format_func=lambda n: offered[n].title, key=_ui.synced(kind, known))]
     st.caption(_ui.md(picked.help))
-    values = _ui.form_for(picked, f"{kind}_{picked.name}", params if picked.name == name else {})
+    values = _parameters.fields(picked, f"{kind}_{picked.name}", params if picked.name == name else {})
     return {kind: picked.name, field: {p.name: values[p.name] for p in picked.params if values[p.name] != p.default}}
 
 
@@ -94,7 +94,7 @@ def _form(plan: Plan, trials: Sequence[TrialRecord], greater: bool) -> None:
     best = max(done, key=lambda t: t.score if greater else -t.score, default=None)
     st.caption(f"It starts from trial {best.number}, the best of this family so far." if best else "It starts from the defaults.")
     with st.container(height=360 if len(family.params) > 4 else "content", border=False):
-        values = _ui.form_for(family, f"q_{family.name}", best.params if best else {})
+        values = _parameters.fields(family, f"q_{family.name}", best.params if best else {})
     params = {p.name: values[p.name] for p in family.params if values[p.name] != p.default}
     there = not params or any((spec.family, spec.params) == (family.name, params) for spec in plan.search.enqueued)
     if st.button("Put it in the queue", key="enqueue", type="primary", disabled=there):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages import _columns, _recipe, _ui
+from pages import _columns, _parameters, _recipe, _ui
 from pipeline import entries, flow, portable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def settings(plan: Plan, place: int) -> None:
     kinds, changed = _kinds_at(plan, plan.model_dump_json(include={"columns", "recipe", "fixes", "split", "balance"}), place), {}
     if step.facts.phase == "columns":
         changed["columns"] = _columns_of(plan, place, step, kinds)
-    given = _ui.form_for(step, f"step_{place}_{step.name}", spec.params, kinds=kinds, across=2)
+    given = _parameters.fields(step, f"step_{place}_{step.name}", spec.params, kinds=kinds, across=2)
     defaults = step.complete()
     changed["params"] = {name: value for name, value in given.items() if name in spec.params or value != defaults[name]}
     recipe = _recipe.plain(plan)

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import streamlit as st
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline import Portrait
-    from pipeline.catalog import Entry, Param
     from pipeline.store import Dataset, Run
 
 # state -> (word, icon, colour): never colour alone.
@@ -343,7 +341,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes % 60 else f"{minutes // 60} h"
 
 
-# --- drafts and forms --------------------------------------------------------------------------------------------------
+# --- drafts --------------------------------------------------------------------------------------------------
 
 
 def save(plan: Plan) -> None:
@@ -358,67 +356,6 @@ def synced(key: str, stored: Any) -> str:
         st.session_state[key] = stored
     st.session_state[f"{key}__seen"] = stored
     return key
-
-
-def form_for(
-    entry: Entry, key: str, values: Mapping[str, Any], *, tunable: bool | None = None, kinds: Mapping[str, str] = MappingProxyType({}), across: int = 1,
-) -> dict[str, Any]:  # fmt: skip
-    """Draw the parameters of a catalogue entry and return their values, defaults included.
-
-    `values` are those of the plan. `tunable=True` draws only what a search may explore, False only the others. `kinds` are
-    the columns to choose from, where a parameter is one. `across` is how many stand side by side.
-    """
-    chosen: dict[str, Any] = {}
-    asked = [param for param in entry.params if tunable is None or param.tune == tunable]
-    free: list = []
-    for param in asked:
-        value, at = values.get(param.name, param.default), f"{key}_{param.name}"
-        if across == 1 or len(asked) == 1 or param.kind in ("text", "columns"):
-            place, free = st.container(), []  # what may be long has a row of its own
-        else:
-            place, *free = free or st.columns(across, vertical_alignment="bottom")
-        with place:
-            chosen[param.name] = _column(param, at, value, kinds) if param.kind in ("column", "columns") else _field(param, at, value)
-    return chosen
-
-
-def _field(param: Param, key: str, value: Any) -> Any:
-    unit = f" ({md(param.unit)})" if param.unit and param.unit not in param.title else ""
-    title, help = md(param.title) + unit, md(param.help) or None
-    if param.kind == "bool":
-        return st.toggle(title, key=synced(key, bool(value)), help=help)
-    if param.kind == "choice":
-        return st.selectbox(title, param.choices, key=synced(key, value if value in param.choices else param.default), help=help)
-    if param.kind == "text":
-        return st.text_input(title, key=synced(key, str(value)), help=help)
-    return _number(param, key, value, title, help)
-
-
-def _column(param: Param, key: str, value: Any, kinds: Mapping[str, str]) -> Any:
-    """One column or several, of the kinds that the parameter accepts; what is chosen already stays to be seen, whatever it is."""
-    suited = [name for name, kind in kinds.items() if kind and (not param.accepts or kind in param.accepts)]
-    now = [name for name in ([value] if isinstance(value, str) else value) if name]
-    names, title, help = [*suited, *(name for name in now if name not in suited)], md(param.title), md(param.help) or None
-    some = "Choose a column" if suited else f"No {' or '.join(param.accepts)} column is there"
-    if param.kind == "columns":
-        return st.multiselect(title, names, key=synced(key, now), placeholder=some.replace("a column", "columns"), help=help)
-    return st.selectbox(title, names, None, key=synced(key, now[0] if now else None), placeholder=some, help=help) or ""
-
-
-def _number(param: Param, key: str, value: Any, title: str, help: str | None) -> int | float:
-    kind = int if param.kind == "int" else float
-    low, high = (None if bound is None else kind(bound) for bound in (param.low, param.high))
-    value = kind(value)
-    value = value if (low is None or value >= low) and (high is None or value <= high) else kind(param.default)
-    step = 1 if kind is int else _step(param)
-    spelled = "%d" if kind is int else "%g"
-    return st.number_input(title, low, high, key=synced(key, value), step=step, format=spelled, help=help)
-
-
-def _step(param: Param) -> float:
-    if param.low is None or param.high is None or param.log:
-        return max(abs(float(param.default)) / 10, 1e-6)
-    return (param.high - param.low) / 100
 
 
 # --- data --------------------------------------------------------------------------------------------------------------

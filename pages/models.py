@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import _balance, _estimate, _plan, _split, _ui
+from pages import _balance, _estimate, _parameters, _plan, _split, _ui
 from pipeline import TrainyardError, entries, entry
 
 _ui.guard()
@@ -58,7 +58,7 @@ def parameters(at: _ui.Current, on: list[str]) -> dict[str, dict]:
         family = entry("family", st.selectbox("Family", known, format_func=lambda name: entry("family", name).title, key="edited"))
         st.caption("What differs from its default is fixed: the search leaves it alone.")
         with st.container(height=520 if len(family.params) > 6 else "content", border=False):
-            values = _ui.form_for(family, f"p_{family.name}", fixed.get(family.name, {}))
+            values = _parameters.fields(family, f"p_{family.name}", fixed.get(family.name, {}))
     fixed[family.name] = {p.name: values[p.name] for p in family.params if values[p.name] != p.default}
     return fixed
 
