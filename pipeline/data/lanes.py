@@ -397,7 +397,7 @@ def _without_marks(texts: pa.Array) -> pa.Array:
 
 def _seen(counts: Counter[str]) -> cells.Distinct:
     """The different texts as the rules want them: stripped, each with a row as often as it occurs."""
-    stripped: Counter[str] = Counter()
-    for text, n in counts.items():
-        stripped[text.strip()] += n
+    stripped: dict[str, int] = {}
+    for text, n in zip(map(str.strip, counts), counts.values(), strict=True):
+        stripped[text] = stripped.get(text, 0) + n
     return cells.Counted(pd.Series(list(stripped), dtype="str"), np.array(list(stripped.values()), dtype=np.int64))

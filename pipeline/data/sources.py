@@ -24,6 +24,7 @@ PROBE_PLACES = 24
 PROBE_BYTES = 10_000
 BATCH_ROWS = 1 << 17
 MOST_COLUMNS = 2_000
+MANY_COLUMNS, MUCH = 300, 256 << 20  # so wide, a table takes less time and memory in one piece, unless it is large
 _ROOM = 768 << 20
 
 
@@ -81,10 +82,10 @@ class TextSource:
         columns = 1 + max(self._head.count(mark) for mark in (b",", b";", b"\t", b"|"))
         # Arrow sets room for a whole block aside for each column.
         self._block = min(BLOCK, max(_ROOM // columns, 8 * len(self._head)))
-        if columns > MOST_COLUMNS:
-            raise Unfit("so many columns that the probe costs as much as the file")
-        self._skip = 3 if self._head.startswith(b"\xef\xbb\xbf") else 0
         self._size = path.stat().st_size
+        if columns > MOST_COLUMNS or (columns > MANY_COLUMNS and self._size < MUCH):
+            raise Unfit("so many columns that the probe costs as much as the file, or blocks of a few rows more than they save")
+        self._skip = 3 if self._head.startswith(b"\xef\xbb\xbf") else 0
         self._body = self._lines_all_over()
         self.rows_about = int((self._size - len(self._head)) * self._body.count(b"\n") / max(1, len(self._body)))
         probe.write_bytes(self._head + self._body)
