@@ -11,8 +11,11 @@ from math import log10
 from textwrap import wrap
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+
+from pages import _ui
 
 # Streamlit replaces these by the palette of the theme that the reader has, light or dark (see its Plotly theme).
 FIRST, SECOND, BACKGROUND = "#000001", "#000002", "#000038"
@@ -328,13 +331,19 @@ def alone(rows: Sequence[Row], *, measure: str, guess: float) -> go.Figure:
     return style(fig, height=max(200, 26 * len(rows) + 96), title=f"{measure} alone; diamonds are accused")
 
 
-def histogram(facts: dict[str, Sequence[float]], *, title: str = "", height: int = COMPACT) -> go.Figure:
-    """Counted bins {"edges": n + 1 numbers, "counts": n numbers}, as pipeline.profile gives them."""
+def histogram(facts: dict[str, Sequence[Any]], *, title: str = "", height: int = COMPACT) -> go.Figure:
+    """Counted bins {"edges": n + 1 numbers, or dates as ISO 8601 text, "counts": n numbers}, as pipeline.profile gives them."""
     edges, counts = list(facts["edges"]), list(facts["counts"])
-    middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
-    widths = [b - a for a, b in zip(edges, edges[1:], strict=False)]
-    hover = "%{customdata[0]:,.4~g} to %{customdata[1]:,.4~g}<br>%{y:,} rows<extra></extra>"
-    fig = go.Figure(go.Bar(x=middles, y=counts, width=widths, customdata=list(zip(edges, edges[1:], strict=False)), hovertemplate=hover))
+    dates = isinstance(edges[0], str)
+    at = np.array(edges, dtype="datetime64[ms]").astype(float) if dates else np.array(edges, dtype=float)
+    said = [edge[:10] if dates else _ui.number(edge, 4) for edge in edges]
+    bars = go.Bar(x=(at[:-1] + np.diff(at) / 2).tolist(), y=counts, width=np.diff(at).tolist(), customdata=list(zip(said, said[1:], strict=False)),
+                  hovertemplate="%{customdata[0]} to %{customdata[1]}<br>%{y:,} rows<extra></extra>")  # fmt: skip
+    fig = go.Figure(bars)
+    if dates:
+        fig.update_xaxes(type="date")
+    elif np.abs(at).max() < 10_000:
+        fig.update_xaxes(tickformat="~g")  # 2016.5, not 2,016.5
     fig.update_yaxes(title="Rows", rangemode="tozero")
     return style(fig, height=height, title=title).update_layout(bargap=0.04)
 

@@ -97,4 +97,4 @@ def card(dataset: Dataset, fact: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> str:
-    return _ui.number(value) if isinstance(value, (int, float)) else str(value)
+    return _ui.number(value) if isinstance(value, (int, float)) else str(value).removesuffix("T00:00:00")[:16].replace("T", " ")

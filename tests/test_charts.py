@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import _charts, _traces
+from pages import _charts, _traces, _ui
 from pipeline import entry, evaluate
 from pipeline.curves import Fit, Point, Usage
 
@@ -135,6 +135,8 @@ def test_importance_has_the_largest_on_top():
 
 def test_the_data_charts():
     assert list(_charts.histogram({"edges": [0, 1, 2], "counts": [3, 4]}).data[0].x) == [0.5, 1.5]
+    days = _charts.histogram({"edges": ["1970-01-01T00:00:00", "1970-01-03T00:00:00"], "counts": [3]})
+    assert days.layout.xaxis.type == "date" and list(days.data[0].x) == [86_400_000] and tuple(days.data[0].customdata[0]) == ("1970-01-01", "1970-01-03")
     assert list(_charts.levels([["a", 3], [EVIL, 1]]).data[0].x) == [3, 1]
     bars = _charts.class_balance([["no", 90], ["yes", 10]], positive="yes").data
     assert [bar.name for bar in bars] == ["yes", "no"]
@@ -203,3 +205,9 @@ def test_nothing_from_the_data_becomes_markup():
 def test_long_names_are_shortened():
     assert _charts.text("x" * 100) == "x" * 39 + "…"
     assert _charts.text("a\n b") == "a b"
+
+
+def test_a_year_stays_a_year_and_a_little_is_never_nothing():
+    assert [_ui.number(value) for value in (2013, 2016.5, 12345.678, 1234567.0, 0.25)] == ["2013", "2016.5", "12,345.7", "1,234,567", "0.25"]
+    assert [_ui.share(part) for part in (0, 0.0001, 0.0106, 0.12, 0.9999, 1)] == ["0%", "below 0.1%", "1.1%", "12%", "over 99.9%", "100%"]
+    assert _ui.shares([None, 0.0001, 0.0106, 0.9999]) == [None, 0.0001, 0.011, 0.9999]
