@@ -21,6 +21,7 @@ TUNED_FAMILIES = 3
 LAST = 1_000
 PATIENT_SECONDS = 200
 PATIENT_RATE = 0.6
+PATIENT_ROWS = 100_000  # of more, boosters are given large trees
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def portfolio(plan: Plan, rows: int, device: str = "cpu") -> list[tuple[str, dic
     queued = [(preset.order, spec, preset) for spec in families if spec.family != "baseline" for preset in presets(plan, spec, rows, device)]
     wanted = [("baseline", {})]
     wanted += [
-        (spec.family, {**_within(plan, spec, _patient(plan, preset.params)), **spec.params})
+        (spec.family, {**_within(plan, spec, _patient(plan, preset.params, rows)), **spec.params})
         for _, spec, preset in sorted(queued, key=lambda item: item[0])
     ]
     found = []
@@ -83,10 +84,14 @@ def can_tune(plan: Plan) -> bool:
     return any(space_of(spec) for spec in plan.families)
 
 
-def _patient(plan: Plan, params: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset for the time there is: smaller steps are a little better and take proportionally longer."""
-    rate, seconds = params.get("learning_rate"), plan.search.seconds
-    return {**params, "learning_rate": round(rate * PATIENT_RATE, 4)} if rate and seconds and seconds >= PATIENT_SECONDS else dict(params)
+def _patient(plan: Plan, params: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """A preset for the time there is: smaller steps are a little better and take proportionally longer.
+
+    The model answers later too, by as many more trees: not where the trees are large, or where a text has to be read first.
+    """
+    rate, seconds = params.get("learning_rate"), plan.search.seconds or 0
+    late = rows > PATIENT_ROWS or any(plan.kinds[name] == "text" for name in plan.features)
+    return {**params, "learning_rate": round(rate * PATIENT_RATE, 4)} if rate and seconds >= PATIENT_SECONDS and not late else dict(params)
 
 
 def _within(plan: Plan, spec: FamilySpec, params: dict[str, Any]) -> dict[str, Any]:

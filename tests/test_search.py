@@ -67,6 +67,18 @@ def test_a_preset_is_for_tables_of_its_size_and_for_text_where_there_is_text() -
         assert suited and all(preset.rows[0] <= rows < preset.rows[1] and not preset.text for preset in suited if preset in facts.portfolio)
 
 
+@pytest.mark.parametrize(("rows", "kind", "patient"), [(5_000, "numeric", True), (200_000, "numeric", False), (5_000, "text", False)])
+def test_more_time_buys_smaller_steps_unless_the_model_would_answer_too_late_for_it(rows: int, kind: str, patient: bool) -> None:
+    """Smaller steps make more trees; of a large table or a text they would answer too late to be kept."""
+    frame = pd.DataFrame({"x": [float(i) for i in range(60)], "t": [f"some words about the number {i} and others" for i in range(60)], "y": ["a", "b"] * 30})
+    column = "t" if kind == "text" else "x"
+    drafted = Plan.draft(infer(frame[[column, "y"]])[1], "y")
+    assert drafted.kinds[column] == kind
+    short, long = (drafted.change(families=[{"family": "lightgbm"}], search={"seconds": seconds}) for seconds in (60, 300))
+    rates = [[params["learning_rate"] for family, params in search.portfolio(p, rows) if family == "lightgbm"] for p in (short, long)]
+    assert (max(rates[1]) < max(rates[0])) == patient and (patient or rates[0] == rates[1])
+
+
 @pytest.mark.parametrize("entry", catalog.entries("strategy"), ids=lambda e: e.name)
 def test_the_same_seed_gives_the_same_trials_another_seed_others_and_a_run_that_was_cut_goes_on_with_the_same(entry: catalog.Entry) -> None:
     p = plan().change(search={"strategy": entry.name, "trials": 20})

@@ -167,7 +167,8 @@ def _pins(loaded: set[str]) -> tuple[str, ...]:
     loaded |= {module for node in ast.walk(ast.parse(reading.replace(FUTURE, ""))) for module in _modules(node)}
     owners = importlib.metadata.packages_distributions()
     names = {owner for module in loaded for owner in owners.get(module, ())}
-    return tuple(sorted(f"{name}=={importlib.metadata.version(name)}" for name in names))
+    versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}  # what a build adds after + is on no index
+    return tuple(sorted(f"{name}=={version}" for name, version in versions.items()))
 
 
 def _modules(node: ast.AST) -> list[str]:
