@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import catalog, trials
 from pipeline.errors import WorkerDied
 from pipeline.executor import FORKS, Executor, Interrupted
-from pipeline.schedule import MEMBERS, Schedule
+from pipeline.schedule import LARGE, MEMBERS, Schedule
 from pipeline.trials import REFIT, Fit, Tally, Task, recipe_name
 from pipeline.workspace import Workspace
 
@@ -188,7 +188,8 @@ class Fitting:
 
     def _look_ahead(self) -> None:
         """Beside the last fits, read a model of each family of the best few: the end of the run then finds its libraries loaded (over a second)."""
-        if self._loading is None and self.schedule.clock.used() > NEARLY_OVER:
+        few = len(self.schedule.data.rows) <= LARGE  # of more, the fits need the memory
+        if few and self._loading is None and self.schedule.clock.used() > NEARLY_OVER:
             best = {tally.family: tally.folds[0] for tally in reversed(self.schedule.candidates([0])[:MEMBERS])}
             names = [name for fit in best.values() for name in (f"model-{fit.key}", recipe_name(fit.fold, fit.needs))]
             self._loading = Thread(target=lambda: [self.workspace.get(name) for name in names], name="look-ahead", daemon=True)
