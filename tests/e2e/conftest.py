@@ -20,6 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZE = {"width": 1400, "height": 900}
 PATIENCE = 60_000  # milliseconds: how long a busy machine may take before a missing thing is a failure
 expect.set_options(timeout=PATIENCE)
+WATCH = """
+(() => {
+    const state = 'data-test-script-state', at = { asked: -1, seen: -1 };
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (...message) { at.asked = performance.now(); return send.apply(this, message); };
+    new MutationObserver(() => { at.seen = performance.now(); }).observe(document, { subtree: true, attributeFilter: [state] });
+    window.isIdle = () => document.querySelector(`[data-testid="stApp"][${state}="notRunning"]`) !== null
+        && (at.seen > at.asked || performance.now() - at.asked > 3000);
+})();
+"""  # A page says "notRunning" until the server has begun with what it was asked for. Not all that is sent asks for a run: hence the limit.
 
 
 @dataclass
@@ -82,6 +92,7 @@ def context(browser) -> Iterator[BrowserContext]:
     """One profile for the tests of a file: the app's scripts are loaded and compiled once."""
     context = browser.new_context(viewport=SIZE, reduced_motion="reduce")  # what moves costs a machine without a GPU dear
     context.set_default_timeout(PATIENCE)
+    context.add_init_script(WATCH)
     yield context
     context.close()
 
@@ -105,8 +116,8 @@ def page(context) -> Iterator[Page]:
 
 
 def idle(page: Page) -> None:
-    """Wait until Streamlit has drawn what it was asked for."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    """Wait until Streamlit has drawn what it was asked for, also where it has not yet begun with it."""
+    page.wait_for_function("window.isIdle()")
 
 
 def visit(page: Page, url: str) -> None:
