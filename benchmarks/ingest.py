@@ -26,7 +26,7 @@ ROWS_PER_MB = 7_000_000 / 576
 STORE = "import sys, time; sys.path.insert(0, {root!r}); from pipeline.store import Store; store = Store({home!r})"
 WAITING = (
     "; from pathlib import Path; small = Path({home!r}) / 'small.csv'; small.write_text('a,b\\n1,2\\n'); store.add_dataset('small', small)"
-    "; from pipeline.data import spare; spare.get_ready(); time.sleep(5)"
+    "; from pipeline import get_ready; get_ready(); time.sleep(5)"
 )
 ADD = "d = store.add_dataset('big', {path!r}); shape = d.rows, d.columns"
 READERS = {

@@ -49,7 +49,7 @@ _HOMES = {
     "fetch": "pipeline.data.database",
     "fitted": "pipeline.estimate",
     "flow": "pipeline.features",
-    "get_ready": "pipeline.data.spare",
+    "get_ready": "pipeline.data.nursery",
     "grid_sizes": "pipeline.strategies",
     "infer": "pipeline.data",
     "learn_contract": "pipeline.aside",

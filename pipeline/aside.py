@@ -117,7 +117,7 @@ def _asked(name: str, kept: list[Any], **words: Any) -> Any:
 
 
 def _by_child(question: _Question) -> Any:
-    from pipeline.data.spare import environment
+    from pipeline.data.nursery import environment
 
     command = [sys.executable, "-m", "pipeline.aside"]
     done = subprocess.run(command, input=question.model_dump_json().encode(), capture_output=True, env=environment(), check=False)

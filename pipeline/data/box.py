@@ -1,6 +1,6 @@
 """The box: a short-lived child process that parses one file under limits and writes Parquet and a JSON answer.
 
-`python -m pipeline.data.box` is told a folder on its standard input, finds `job.json` there and leaves `table.parquet` and `answer.json`.
+It is forked from a nursery for one folder, finds `job.json` there and leaves `table.parquet` and `answer.json`.
 Whatever the bytes of a file do to a parser, they do it in here: the parent only ever opens what this module wrote.
 """
 
@@ -30,24 +30,17 @@ _HARMLESS = {"renamed": True, "nested": True, "binary": False, **dict.fromkeys(_
 _MOST_MEMORY_SHARE = 0.8
 
 
-def main(wait: bool) -> int:
-    """Do the job in the folder that the parent names; 0 when an answer was written, whether a table or a typed error."""
-    if wait:
-        _rehearse()
-    told = sys.stdin.readline().rstrip("\n")
-    if not told:  # the parent has ended
-        return 0
-    folder = _settled(Path(told))
+def do(folder: Path) -> None:
+    """Do the job in that folder under its limits, and write an answer, whether a table or a typed error."""
+    _settle(folder)
     job = Job.model_validate_json((folder / JOB).read_bytes())
     restrict(job.options.limits, 0 if job.query else Path(job.path).stat().st_size)
-    answer = answered(job, folder)
     draft = folder / (ANSWER + ".tmp")
-    draft.write_text(answer.model_dump_json(), encoding="utf-8")
+    draft.write_text(answered(job, folder).model_dump_json(), encoding="utf-8")
     os.replace(draft, folder / ANSWER)
-    return 0
 
 
-def _rehearse() -> None:
+def rehearse() -> None:
     """Import what most files need, and what pandas imports only when it reads a date."""
     import pandas as pd
 
@@ -56,14 +49,13 @@ def _rehearse() -> None:
     types.infer(pd.DataFrame({"day": ["2024-12-31", "x"], "word": ["a", "b"]}))
 
 
-def _settled(folder: Path) -> Path:
-    """Work in that folder: temporary files are swept with it, and what is written to the standard streams is logged there."""
+def _settle(folder: Path) -> None:
+    """Work in that folder: temporary files are swept with it, what is written to the standard streams is logged there, and nothing is read."""
     os.chdir(folder)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    return folder
+    for stream, file in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+        os.dup2(file, stream)
 
 
 def restrict(limits: Limits, size: int) -> None:
@@ -284,9 +276,3 @@ def _typed(table: Any, renamed: dict[str, str], job: Job, decimal: str, log: Log
     for note in notes:
         log.add(note.kind, note.message)
     return typed, schema
-
-
-if __name__ == "__main__":
-    status = main("--wait" in sys.argv)
-    sys.stderr.flush()
-    os._exit(status)  # the answer is on disk; taking the libraries down in order would only take time

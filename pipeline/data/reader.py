@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from pipeline.data import nursery
 from pipeline.data.job import ANSWER, HEAD, JOB, SAMPLE, TABLE, Answer, Job
 from pipeline.data.report import ImportReport, ReadOptions
 from pipeline.data.schema import Schema
-from pipeline.data.spare import started, taken
 from pipeline.errors import FileRefused, NotFound, TrainyardError, Unreadable, told
 
 if TYPE_CHECKING:
@@ -160,27 +158,11 @@ def _check_size(path: Path, name: str, options: ReadOptions) -> None:
 
 def _run(folder: Path, job: Job, on_start: Callable[[int], None] | None) -> None:
     seconds = job.options.limits.wall_seconds
-    child = started() if job.query else taken()
-    try:
-        if on_start:
-            on_start(child.pid)
-        child.communicate(f"{folder}\n", timeout=seconds)
-        code: int | None = child.returncode
-    except subprocess.TimeoutExpired:
-        code = None
-    finally:
-        _end(child)
+    code = nursery.boxed(folder, seconds, on_start, fresh=bool(job.query))
     if code is None:
         raise FileRefused(f"Reading {job.name} took more than {seconds:g} seconds and was stopped.", _SMALLER)
     if code != 0:
         raise _death(code, job)
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    """End the child's whole session, if any of it is left, and collect it."""
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
 
 
 def _death(code: int, job: Job) -> TrainyardError:

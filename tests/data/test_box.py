@@ -6,10 +6,13 @@ import gzip
 import os
 import signal
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import wait
+from pathlib import Path
 
 import pytest
 
-from pipeline.data import Limits, ReadOptions, read, spare
+from pipeline.data import Limits, ReadOptions, nursery, read
 from pipeline.data.reader import in_box
 from pipeline.errors import FileRefused, Unreadable
 
@@ -65,9 +68,9 @@ def test_a_stopped_reader_is_ended_at_the_time_limit(table):
 
 def test_too_little_memory_is_a_refusal(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_bytes(b"a,b\n" + b"".join(b"%d,text number %d\n" % (i, i) for i in range(1_500_000)) + b"1\n")  # uneven: read the careful way
+    path.write_bytes(b"a,b\n" + b"".join(b"%d,text number %d\n" % (i, i) for i in range(400_000)) + b"1\n")  # uneven: read the careful way
     with pytest.raises((FileRefused, Unreadable)) as caught:
-        read(path, options=limited(memory_bytes=700 * 1024**2))
+        read(path, options=limited(memory_bytes=420 * 1024**2))
     assert caught.value.hint
 
 
@@ -123,14 +126,37 @@ def test_nothing_is_left_behind(tmp_path, table, monkeypatch):
     assert list((tmp_path / "temp").iterdir()) == []
 
 
-def test_a_box_that_waits_reads_one_file_and_a_dead_one_is_replaced(table):
-    spare.get_ready()
-    spare.get_ready()
-    (waiting,) = spare._waiting
+def test_a_nursery_is_kept_for_the_next_file_has_one_thread_and_a_dead_one_is_replaced(table):
+    nursery.get_ready()
+    (kept,) = nursery._idle
+    nursery.get_ready()
+    assert nursery._idle == [kept]
     pids = []
+    for _ in range(2):
+        assert len(in_box(table, types=True, on_start=pids.append)[0]) == 100
+    assert len({*pids, kept.pid}) == 3 and nursery._idle == [kept]
+    assert len(os.listdir(f"/proc/{kept.pid}/task")) == 1
+    os.kill(kept.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, kept.pid, os.WEXITED | os.WNOWAIT)
     assert len(in_box(table, types=True, on_start=pids.append)[0]) == 100
-    assert pids == [waiting.pid] and waiting.returncode == 0 and not spare._waiting
-    spare.get_ready()
-    spare._waiting[0].kill()
-    spare._waiting[0].wait()
-    assert len(in_box(table, types=True, on_start=pids.append)[0]) == 100
+    assert nursery._idle != [kept]
+
+
+def test_a_nursery_that_dies_takes_its_box_with_it(table):
+    boxes = []
+
+    def end(pid):
+        boxes.append(os.pidfd_open(pid))
+        os.kill(pid, signal.SIGSTOP)
+        os.kill(int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
+
+    with pytest.raises(FileRefused, match="SIGKILL"):
+        in_box(table, types=True, on_start=end)
+    assert wait(boxes, 60) == boxes  # a descriptor of a process can be read when the process has ended
+    assert len(read(table)[0]) == 100
+
+
+def test_files_are_read_side_by_side_and_one_nursery_is_kept(table):
+    with ThreadPoolExecutor(3) as pool:
+        assert [len(one[0]) for one in pool.map(lambda _: read(table), range(6))] == [100] * 6
+    assert len(nursery._idle) == 1
