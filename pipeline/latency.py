@@ -15,7 +15,7 @@ import numpy as np
 from pipeline import balance, features
 from pipeline.device import cores
 from pipeline.predictor import FittedModel
-from pipeline.schedule import Schedule, whole_enough
+from pipeline.schedule import Schedule, behind, whole_enough
 from pipeline.trials import Fit, Tally, TrainingData, costed_rows, recipe_name
 from pipeline.workspace import Workspace
 
@@ -23,7 +23,8 @@ REFIT_COUNTS = 2.0  # folds that a model of all rows weighs as much as
 MOST_LATENCY = 0.08  # seconds per 1,000 rows of an ensemble: slower models are left out
 MOST_LATENCY_OF_FAST = 0.017  # of the fast result, with its recipe
 WEIGHED = 5  # candidates for the fast result that are timed
-NEAR = 1.1  # times the quickest of them: what is good enough where none is quick enough, for what they share costs most then
+NEAR = 1.5  # times the quickest of them: what is good enough where none is quick enough, for what they share costs most then
+NOISE = 1.0  # standard errors, row by row: trials that are this near to each other are equally good
 FIRST_ROWS = 20
 
 
@@ -69,7 +70,10 @@ def _cost(fit: Fit, schedule: Schedule, loaded: Loaded) -> tuple[float, float]:
 
 
 def fast(schedule: Schedule, loaded: Loaded) -> Tally | None:
-    """The best trial that answers quickly enough with its recipe; where none of the best few does, the best of those near the quickest."""
+    """The best trial that answers quickly enough with its recipe.
+
+    Where none of the best few does, the quickest of those that are as good, but for noise, as the best of those near the quickest.
+    """
     found = schedule.quick()
     if not schedule.timed or len(found) < 2:
         return found[0] if found else None
@@ -78,7 +82,9 @@ def fast(schedule: Schedule, loaded: Loaded) -> Tally | None:
         costs.append(_alone(models_of(tally)[0][0], schedule, loaded))
         if costs[-1] <= MOST_LATENCY_OF_FAST:
             return tally
-    return next(tally for tally, cost in zip(found, costs, strict=False) if cost <= NEAR * min(costs))
+    near = [(cost, tally) for tally, cost in zip(found, costs, strict=False) if cost <= NEAR * min(costs)]
+    best = near[0][1]
+    return min((pair for pair in near if behind(schedule, pair[1], best)[0] <= NOISE), key=lambda pair: pair[0])[1]
 
 
 def _alone(fit: Fit, schedule: Schedule, loaded: Loaded) -> float:

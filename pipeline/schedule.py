@@ -282,7 +282,7 @@ class ByTime(Schedule):
         leader = super().best()
         for tally in self.tallies:
             lacks = tally.folds and any(fold not in tally.folds for fold in self.compared)
-            if leader and lacks and _behind(self, leader, tally)[0] > CLEARLY:
+            if leader and lacks and behind(self, leader, tally)[0] > CLEARLY:
                 leader = tally
         return leader
 
@@ -338,8 +338,8 @@ class ByTime(Schedule):
         leader = self.best()
         if leader is None or leader is tally:
             return ""
-        (behind, rows), title = _behind(self, tally, leader), catalog.get("family", leader.family).title
-        return f"Behind trial {leader.number} ({title}) by {behind:.1f} standard errors on {rows:,} rows." if behind > CLEARLY else ""
+        (errors, rows), title = behind(self, tally, leader), catalog.get("family", leader.family).title
+        return f"Behind trial {leader.number} ({title}) by {errors:.1f} standard errors on {rows:,} rows." if errors > CLEARLY else ""
 
     def _deepened(self) -> Task | None:
         """What a member of the ensemble still lacks: its refit on all rows, a second fold and a second refit, then fold after fold.
@@ -400,7 +400,7 @@ class ByTime(Schedule):
         return float(np.median([t.seconds for t in self.tallies[1:] if t.folds] or [0]))
 
 
-def _behind(schedule: Schedule, one: Tally, other: Tally) -> tuple[float, int]:
+def behind(schedule: Schedule, one: Tally, other: Tally) -> tuple[float, int]:
     """By how many standard errors the loss of the one is higher, row by row on the folds of both, and how many rows these are."""
     rows, _ = schedule.rows([f for f in one.folds if f in other.folds])
     if not len(rows):

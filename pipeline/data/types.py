@@ -177,7 +177,8 @@ def _read_native(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray
 def _read_text(series: pd.Series, rule: Column) -> tuple[pd.Series, np.ndarray]:
     if rule.dtype == "str":
         # The text stays as it is, blanks included; only the marks for "missing" go.
-        return series.mask(series.str.strip().isin(cells.MISSING.union(rule.missing_marks))), np.zeros(len(series), dtype=bool)
+        gone = series.str.strip().isin(cells.MISSING.union(rule.missing_marks))
+        return series.mask(gone) if gone.any() else series, np.zeros(len(series), dtype=bool)
     seen = cells.distinct(series, rule.missing_marks)
     if rule.dtype == "datetime":
         stamps = seen.spread(dates.parse(seen.texts, rule.date_format or dates.ISO), np.datetime64("NaT"))
