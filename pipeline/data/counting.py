@@ -1,11 +1,14 @@
-"""How many different values there are in a column that is too long to be held at once."""
+"""How many different values there are in a column that is too long to be held at once, and how often each occurs where they are few."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 
 MOST_KEPT = 1 << 16
+FEW_TEXTS = 20_000  # up to here the different texts of a column are counted one by one
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _OTHER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(31)
@@ -75,21 +78,49 @@ def _once(words: np.ndarray) -> np.ndarray:
     return words[first]
 
 
-def places(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The bytes of a column of texts, where each text begins, and how long it is. A missing text has no length."""
+class Tally:
+    """How often each text of a column occurs, in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[pa.StringArray, np.ndarray]] = []
+
+    def add(self, texts: pa.StringArray, hits: np.ndarray) -> bool:
+        """Take in the different texts of a piece; False when all of them are too many to be counted so."""
+        self._parts.append((texts, hits))
+        if sum(len(texts) for texts, _ in self._parts) > FEW_TEXTS:
+            self._settle()
+        return len(self._parts[0][0]) <= FEW_TEXTS
+
+    def counts(self) -> Counter[str]:
+        self._settle()
+        return Counter({text: n for texts, hits in self._parts for text, n in zip(texts.to_pylist(), hits.tolist(), strict=True)})
+
+    def _settle(self) -> None:
+        if len(self._parts) > 1:
+            coded = pa.concat_arrays([texts for texts, _ in self._parts]).dictionary_encode()
+            hits = np.zeros(len(coded.dictionary), dtype=np.int64)
+            np.add.at(hits, coded.indices.to_numpy(), np.concatenate([hits for _, hits in self._parts]))
+            self._parts = [(coded.dictionary, hits)]
+
+
+def places(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a column of texts, and where in them each text begins and the last one ends. A missing text has no length."""
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    content = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
-    return content, ends[:-1], np.diff(ends)
+    content = np.frombuffer(data, dtype=np.uint8)[: ends[-1]] if data is not None else np.zeros(0, dtype=np.uint8)
+    return (content[ends[0] :], ends - ends[0]) if ends[0] else (content, ends)
 
 
 def scattered_texts(texts: pa.StringArray) -> np.ndarray:
     """A scattered 64-bit word per text, the same for equal texts; different ones share a word once in 2^64 pairs."""
-    content, starts, lengths = places(texts)
+    content, ends = places(texts)
+    starts, lengths = ends[:-1], np.diff(ends)
     room = np.zeros(len(content) + 8, dtype=np.uint8)
     room[: len(content)] = content
     words = np.ndarray(len(content) + 1, np.uint64, room, strides=(1,))  # the eight bytes from each position on
     seen = mixed(lengths.astype(np.uint64))
+    if len(lengths) and lengths.min() == lengths.max() > 0:
+        return _scattered_alike(words, int(starts[0]), int(lengths[0]), seen)
     todo, at, left = slice(None), starts.astype(np.int64), lengths
     while len(left) and (longest := left.max()) > 0:
         shortest, word = left.min(), words[at]
@@ -102,4 +133,13 @@ def scattered_texts(texts: pa.StringArray) -> np.ndarray:
             todo = longer if isinstance(todo, slice) else todo[longer]
             at, left = at[longer], left[longer]
         at, left = at + 8, left - 8
+    return seen
+
+
+def _scattered_alike(words: np.ndarray, first: int, length: int, seen: np.ndarray) -> np.ndarray:
+    """Texts of one length lie in equal steps: their words are cut out without looking for them one by one."""
+    for at in range(0, length, 8):
+        word = words[first + at :: length][: len(seen)] & _MASKS[min(length - at, 8)]
+        word ^= seen
+        seen = _mixed_in_place(word)
     return seen

@@ -64,23 +64,27 @@ def _array(values: pd.Series) -> pa.Array:
 
 
 def _times(array: pa.Array) -> list[memoryview]:
-    stamps = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
+    stamps = _filled(array.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), np.iinfo(np.int64).min)
     return [stamps.to_numpy(zero_copy_only=False).astype("<i8", copy=False).data]
 
 
 def _numbers(array: pa.Array) -> list[memoryview]:
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.uint8())
-    numbers = array.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    numbers = _filled(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
     if pa.types.is_floating(array.type) or array.null_count:
         numbers = numbers + 0.0  # -0.0 becomes 0.0
         numbers[np.isnan(numbers)] = np.nan  # one bit pattern for every NaN
     return [numbers.astype("<f8", copy=False).data]
 
 
+def _filled(array: pa.Array, value: float) -> pa.Array:
+    return array.fill_null(value) if array.null_count else array  # it would copy them all to find none missing
+
+
 def _texts(array: pa.Array) -> list[memoryview]:
     """The length of each text (-1: missing) and all their bytes in one run."""
-    lengths = pc.binary_length(array).fill_null(-1).to_numpy(zero_copy_only=False).astype("<i8")
+    lengths = _filled(pc.binary_length(array), -1).to_numpy(zero_copy_only=False).astype("<i8")
     known = array.drop_null() if array.null_count else array
     large = pa.types.is_large_string(known.type) or pa.types.is_large_binary(known.type)
     _, offsets, data = known.buffers()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data import cells, dates, deciding, numbers
-from pipeline.data.counting import Different, mixed, places, scattered_texts
+from pipeline.data.counting import Different, Tally, mixed, places, scattered_texts
 from pipeline.data.profiles import MOST_COUNTED, MOST_TOP
 from pipeline.data.schema import Column
 
-FEW_TEXTS = 20_000  # up to here the different texts of a column are counted one by one
 _FEW_IN_A_PIECE = 5_000
 _FEW_NUMBERS = 64  # whole numbers that lie this close together are counted one by one
 _EARLIEST, _LATEST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
-_DIGITS = np.uint8(10)
+_ZERO, _NINE, _PLUS, _MINUS = (np.uint8(ord(mark)) for mark in "09+-")
 # What a lane knows of a rule; a rule that says anything else (a decimal comma, say) needs the careful path.
 _SEEN = {"missing": 0, "unique": 0, "minimum": None, "maximum": None, "levels": ()}
 _KNOWN = {*_SEEN, "name", "kind", "dtype", "source", "reason", "date_format", "true_values", "false_values"}
@@ -41,14 +41,17 @@ class Misfit(Exception):
 
 @dataclass
 class Piece:
-    """A piece of a column: its values, and what was seen in them. `coded` is the same as places in a list of the different ones."""
+    """A piece of a column: its values, and what was seen in them.
+
+    `tally` are the different texts and how often each occurs, `coded` the values as places in a list of the different ones.
+    """
 
     values: pa.Array
     missing: int
     low: Any = None
     high: Any = None
     different: np.ndarray | None = None
-    counts: dict[str, int] | None = None
+    tally: tuple[pa.StringArray, np.ndarray] | None = None
     coded: pa.DictionaryArray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -210,25 +213,23 @@ class Words(Lane):
 
     def __init__(self, position: int, rule: Column, sample: pd.Series) -> None:
         super().__init__(position, rule)
-        self.counts: Counter[str] | None = Counter()
+        self._tally: Tally | None = Tally()
         self._sample = sample
 
     def read(self, chunk: pa.Array) -> Piece:
         if not pa.types.is_string(chunk.type):
             raise self._misfit()
-        coded = chunk.dictionary_encode() if self.counts is not None else None
+        coded = chunk.dictionary_encode() if self._tally is not None else None
         if coded is None or len(coded.dictionary) > _FEW_IN_A_PIECE:
             return self._read_many(chunk)
-        texts = coded.dictionary.to_pylist()
-        gone = [text.strip() in cells.MISSING for text in texts]
-        if any(gone):
-            kept = pa.array([None if lost else text for text, lost in zip(texts, gone, strict=True)], pa.string())
-            chunk = kept.take(coded.indices)
+        known = _without_marks(coded.dictionary)
+        if known.null_count:
+            chunk = known.take(coded.indices)
+            coded = chunk.dictionary_encode()
+        texts = coded.dictionary
         hits = np.bincount(coded.indices.drop_null().to_numpy(), minlength=len(texts))
-        counts = {text: int(n) for text, n, lost in zip(texts, hits, gone, strict=True) if not lost}
-        different = self.different.part(scattered_texts(pa.array(list(counts), pa.string())))
-        coded = chunk.dictionary_encode() if any(gone) else coded
-        return Piece(chunk, chunk.null_count, different=different, counts=counts, coded=coded)
+        different = self.different.part(scattered_texts(texts))
+        return Piece(chunk, chunk.null_count, different=different, tally=(texts, hits), coded=coded)
 
     def _read_many(self, chunk: pa.Array) -> Piece:
         chunk = _without_marks(chunk)
@@ -237,10 +238,13 @@ class Words(Lane):
 
     def add(self, piece: Piece) -> None:
         super().add(piece)
-        if self.counts is None or piece.counts is None or len(self.counts) > FEW_TEXTS:
-            self.counts = None
-        else:
-            self.counts.update(piece.counts)
+        if self._tally is not None and (piece.tally is None or not self._tally.add(*piece.tally)):
+            self._tally = None
+
+    @cached_property
+    def counts(self) -> Counter[str] | None:
+        """How often each text occurs in the whole column; None when there are too many different ones."""
+        return None if self._tally is None else self._tally.counts()
 
     def column(self) -> Column:
         known = self.rows - self.missing
@@ -288,11 +292,12 @@ class Flags(Words):
     def read(self, chunk: pa.Array) -> Piece:
         if pa.types.is_boolean(chunk.type):
             hits = {value: pc.sum(pc.equal(chunk, value)).as_py() or 0 for value in (True, False)}
-            return Piece(chunk, chunk.null_count, counts={str(value): n for value, n in hits.items() if n})
+            seen = [value for value in hits if hits[value]]
+            return Piece(chunk, chunk.null_count, tally=(pa.array(map(str, seen), pa.string()), np.array([hits[value] for value in seen], np.int64)))
         piece = super().read(chunk)
-        if piece.counts is None:
+        coded = piece.coded
+        if coded is None:
             raise self._misfit()
-        coded = piece.values.dictionary_encode()
         flags = cells.to_booleans(coded.dictionary.to_pandas(), self.rule.true_values, self.rule.false_values)
         if np.isnan(flags).any():
             raise self._misfit()
@@ -348,16 +353,18 @@ def _values(array: pa.Array, kind: type) -> np.ndarray:
 
 
 def _written_plainly(texts: pa.StringArray, numbers: pa.Array, low: int | None, high: int | None) -> bool:
-    """Whether whole numbers from zero on take as many bytes as their digits: then none has a zero, a sign or a letter too many."""
+    """Whether whole numbers from zero on are written without a letter and in as many bytes as they have digits.
+
+    Then none has a zero or a sign too many; with letters 0xF4240 takes no more bytes than the million that it is.
+    """
     if low is None or low < 0:
         return False
     known = _values(numbers, np.int64)
     known = known[numbers.is_valid().to_numpy(zero_copy_only=False)] if numbers.null_count else known
     more = (10**digits for digits in range(1, len(str(high))))
     digits = len(known) + sum(len(known) if power <= low else int(np.count_nonzero(known >= power)) for power in more)
-    _, offsets, _ = texts.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[[texts.offset, texts.offset + len(texts)]]
-    return bool(ends[1] - ends[0] == digits)
+    content, _ = places(texts)
+    return len(content) == digits and bool(content.max() <= _NINE)
 
 
 def _hits(values: np.ndarray, low: int) -> dict[int, int]:
@@ -367,26 +374,27 @@ def _hits(values: np.ndarray, low: int) -> dict[int, int]:
 
 def _has_codes(texts: pa.Array, any_mark: bool = False) -> bool:
     """Whether a text begins with a zero before another digit (or, with `any_mark`, before anything), a sign before it or not."""
-    content, starts, lengths = places(texts)
-    if len(content) < 2:
+    content, ends = places(texts)
+    if not len(content):
         return False
-    first, second = content.take(starts, mode="clip"), content.take(starts + 1, mode="clip")
-    long = lengths > 1
-    if (long & (first == 48) & (any_mark | (second - np.uint8(48) < _DIGITS))).any():
-        return True
-    signed = np.flatnonzero(long & ((first == 43) | (first == 45)) & (second == 48))
-    third = content.take(starts[signed] + 2, mode="clip")
-    return bool(((lengths[signed] > 2) & (third - np.uint8(48) < _DIGITS)).any())
+    first = content.take(ends[:-1], mode="clip")
+    signed = np.flatnonzero((first == _PLUS) | (first == _MINUS))
+    signed = signed[content.take(ends[signed] + 1, mode="clip") == _ZERO]
+    for led, at in ((np.flatnonzero(first == _ZERO), 1), (signed, 2)):
+        led = led[ends[led + 1] - ends[led] > at]
+        if len(led) and ((any_mark and at == 1) or (content.take(ends[led] + at) - _ZERO <= _NINE - _ZERO).any()):
+            return True
+    return False
 
 
 def _without_marks(texts: pa.Array) -> pa.Array:
     """Marks for "missing" with blanks around them, which Arrow does not know, become missing."""
-    content, starts, lengths = places(texts)
-    if not len(content):
+    content, ends = places(texts)
+    if not len(content) or (content.min() > 32 and content.max() < 128):
         return texts
-    ends = (content.take(starts, mode="clip"), content.take(starts + np.maximum(lengths, 1) - 1, mode="clip"))
-    blank = [(end <= 32) | (end >= 128) for end in ends]  # a letter beyond ASCII may be a blank one
-    asked = np.flatnonzero((lengths > 0) & (blank[0] | blank[1]))
+    outer = (content.take(at, mode="clip") for at in (ends[:-1], ends[1:] - 1))
+    first, last = ((letter <= 32) | (letter >= 128) for letter in outer)  # a letter beyond ASCII may be a blank one
+    asked = np.flatnonzero((np.diff(ends) > 0) & (first | last))
     gone = asked[[text is not None and text.strip() in cells.MISSING for text in texts.take(pa.array(asked)).to_pylist()]]
     if not len(gone):
         return texts

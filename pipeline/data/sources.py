@@ -63,9 +63,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class _Lines:
-    """Whole lines of a text table, and whether a quotation mark is among them."""
+    """Whole lines of a text table: a piece of the file up to the end of a line, and whether a quotation mark is in it.
+
+    What comes after that end is looked at too where that saves a copy of the lines: it is of the same file.
+    """
 
     content: bytes
+    end: int
     quoted: bool
 
 
@@ -110,10 +114,10 @@ class TextSource:
 
     def read_probe(self) -> list[pa.Array]:
         self._width = self._names()
-        return self.read(_Lines(self._body, b'"' in self._body), [True] * self._width)
+        return self.read(_lines(self._body), [True] * self._width)
 
     def _names(self) -> int:
-        return _parsed(_Lines(self._head[self._skip :], b'"' in self._head), None, self._delimiter).num_columns
+        return _parsed(_lines(self._head[self._skip :]), None, self._delimiter).num_columns
 
     def blocks(self) -> Iterator[_Lines]:
         """The file after its header, cut where a line ends outside quotation marks."""
@@ -124,7 +128,7 @@ class TextSource:
                 content = file.read(self._block)
                 quoted = b'"' in content
                 end = len(content) if at + len(content) >= self._size else _line_end(content, quoted)
-                yield _Lines(content if end == len(content) else content[:end], quoted)
+                yield _Lines(content, end, quoted)
                 at += end
 
     def read(self, block: _Lines, wanted: Sequence[bool]) -> list[Any]:
@@ -145,10 +149,13 @@ class TextSource:
             spaced = f'{self._delimiter} "'.encode()
             if b"\n\n" in content or b"\n\r\n" in content or content[:1] in b"\r\n" or spaced in content:
                 raise Unfit("a blank line, or blanks before quotation marks")
-            if not tidy_quotes(content, self._delimiter.encode()):
+            if not tidy_quotes(content[: block.end], self._delimiter.encode()):
                 raise Unfit("a quotation mark that neither opens nor closes a cell")
             return
-        if b"\r" in content and rows != int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8) == 10)) + (not content.endswith(b"\n")):
+        if b"\r" not in content:
+            return
+        lines = int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8, count=block.end) == ord("\n")))
+        if rows != lines + (content[block.end - 1] != ord("\n")):
             raise Unfit("a carriage return that ends no line")
 
     def columns(self, places: Sequence[int]) -> list[Any]:
@@ -174,6 +181,10 @@ def _whole_lines(piece: bytes, *, cut: bool, last: bool) -> bytes:
     return piece[start:end] if end > start else b""
 
 
+def _lines(content: bytes) -> _Lines:
+    return _Lines(content, len(content), b'"' in content)
+
+
 def _line_end(content: bytes, quoted: bool) -> int:
     """Where the last line of a block ends. A line feed between quotation marks is no end: before an end they are even in number."""
     end = content.rfind(b"\n") + 1
@@ -193,8 +204,8 @@ def _parsed(block: _Lines, wanted: list[str] | None, delimiter: str, names: list
     named = {"column_names": names} if names else {"autogenerate_column_names": True}
     text = {"column_types": dict.fromkeys(names or [], pa.string())}
     return csv.read_csv(
-        pa.BufferReader(block.content),
-        read_options=csv.ReadOptions(use_threads=False, block_size=len(block.content) + 64, **named),
+        pa.BufferReader(pa.py_buffer(block.content)[: block.end]),
+        read_options=csv.ReadOptions(use_threads=False, block_size=block.end + 64, **named),
         parse_options=csv.ParseOptions(
             delimiter=delimiter, quote_char='"' if block.quoted else False, newlines_in_values=block.quoted, ignore_empty_lines=False
         ),
