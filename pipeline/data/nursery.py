@@ -78,7 +78,8 @@ class Nursery:
 
     def _end(self, pid: int) -> None:
         """End the box and all that it started; the nursery sees to what is left of it."""
-        os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself, this moment
+            os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(EOFError):  # then there is nothing left to be seen to
             self._told()
 
