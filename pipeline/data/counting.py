@@ -68,7 +68,7 @@ class Different:
 
 
 def _chosen(scattered: np.ndarray, level: int) -> np.ndarray:
-    return scattered[scattered >> np.uint64(64 - level) == 0] if level else scattered
+    return scattered[scattered < np.uint64(1 << (64 - level))] if level else scattered
 
 
 def _once(words: np.ndarray) -> np.ndarray:
