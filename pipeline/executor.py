@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WARM = ("pandas", "pyarrow", "scipy.sparse", "sklearn.compose", "sklearn.linear_model", "pipeline.trials", "lightgbm", "xgboost", "catboost")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 TRIES = 2
+MOST_KEPT = 400 << 20  # bytes that a slot may hold between two tasks, what it was forked with among them
 FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not survive a fork
 Tell = Callable[[Any], None]
 
@@ -200,6 +201,7 @@ class _Slot:
                 try:
                     self.start(asked.imports)
                     self._converse(asked)
+                    self._tidy()
                     return
                 except (EOFError, OSError):
                     self.kill()
@@ -216,6 +218,11 @@ class _Slot:
             ))  # fmt: skip
         finally:
             self._task = None
+
+    def _tidy(self) -> None:
+        """End a process that holds much: libraries keep what they once needed, and a fresh one is there in milliseconds."""
+        if FORKS and self._process and _held(self._process) > MOST_KEPT:
+            self.kill()
 
     def interrupt(self) -> None:
         """End the task that is under way, if any."""
@@ -340,6 +347,14 @@ def _usage(watched: dict[int, Any]) -> dict[str, float]:
             cpu += process.cpu_percent() / 100
             memory += _own_memory(process)
     return {"cpu": round(100 * cpu / cores(), 1), "memory": memory}
+
+
+def _held(pid: int) -> int:
+    """Bytes of a process, without the files that it has mapped. 0 when it has just died."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _own_memory(process: Any) -> float:

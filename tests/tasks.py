@@ -38,6 +38,15 @@ def where(*, tell: Tell) -> dict[str, object]:
     return {"pid": os.getpid(), "parent": os.getppid(), "threads": os.environ["OMP_NUM_THREADS"]}
 
 
+_hoard: list[bytes] = []
+
+
+def keep(size: int, *, tell: Tell) -> int:
+    """Hold so many bytes for good, as libraries do with what they once needed."""
+    _hoard.append(b"x" * size)
+    return os.getpid()
+
+
 def wait(gate: str, *, tell: Tell) -> int:
     """Say who waits, then wait until there is a file of that name."""
     tell({"pid": os.getpid()})

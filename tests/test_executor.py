@@ -90,6 +90,16 @@ def test_a_slot_is_another_process_with_its_own_threads(shared):
     assert use["memory"] > 1e6 and 0 <= use["cpu"] <= 100
 
 
+@nursery_only
+def test_a_slot_that_holds_much_makes_way_for_a_fresh_one_and_no_task_is_lost():
+    executor = LocalExecutor(1, threads=1)
+    try:
+        slots = [executor.submit(tasks.keep, size).result(SECONDS) for size in (1 << 20, 450 << 20, 1 << 20, 1 << 20)]
+        assert slots[0] == slots[1] != slots[2] == slots[3]
+    finally:
+        executor.close()
+
+
 def test_a_killed_slot_costs_one_task_which_is_tried_again(shared, tmp_path):
     gate = tmp_path / "gate"
     future, pid = waiting(shared, gate)
