@@ -201,7 +201,6 @@ class _Slot:
                 try:
                     self.start(asked.imports)
                     self._converse(asked)
-                    self._tidy()
                     return
                 except (EOFError, OSError):
                     self.kill()
@@ -217,6 +216,7 @@ class _Slot:
                 "Use fewer rows or columns, fewer slots, or a machine with more memory.",
             ))  # fmt: skip
         finally:
+            self._tidy()
             self._task = None
 
     def _tidy(self) -> None:

@@ -86,12 +86,9 @@ class Nursery:
 
 def boxed(folder: Path, seconds: float, on_start: Callable[[int], None] | None = None, *, fresh: bool = False) -> int | None:
     """`Nursery.box` by one that is idle, or a new one; `fresh`: by one that is started for it, with this process's environment as it is now."""
-    idle = None if fresh else _taken()
-    try:
-        if idle:
+    if not fresh and (idle := _taken()):
+        with contextlib.suppress(EOFError):  # somebody ended it while nobody looked
             return _by(idle, folder, seconds, on_start)
-    except EOFError:  # somebody ended it while nobody looked
-        idle.close()
     try:
         return _by(Nursery(), folder, seconds, on_start, keep=not fresh)
     except EOFError:
@@ -107,14 +104,17 @@ def get_ready() -> None:
 
 def _by(nursery: Nursery, folder: Path, seconds: float, on_start: Callable[[int], None] | None, *, keep: bool = True) -> int | None:
     try:
-        return nursery.box(folder, seconds, on_start)
-    finally:
-        with _lock:
-            kept = keep and not _idle and nursery.alive
-            if kept:
-                _idle.append(nursery)
-        if not kept:
-            nursery.close()
+        code = nursery.box(folder, seconds, on_start)
+    except BaseException:
+        nursery.close()
+        raise
+    with _lock:
+        kept = keep and not _idle and nursery.alive
+        if kept:
+            _idle.append(nursery)
+    if not kept:
+        nursery.close()
+    return code
 
 
 def _taken() -> Nursery | None:
